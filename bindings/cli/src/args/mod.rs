@@ -1,0 +1,259 @@
+//! The command line's grammar: one struct per verb, its fields named as the core names the verb's arguments.
+
+pub(crate) mod datasets;
+pub(crate) mod gates;
+pub(crate) mod registry;
+pub(crate) mod runs;
+pub(crate) mod store;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// SQLite for LLMOps: versioned prompts, labels, datasets, runs and gates in one local file.
+#[derive(Parser)]
+#[command(name = "trialplate", version, disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The store's file; verbs that write the first thing into it create it
+    #[arg(long, global = true, value_name = "PATH", env = "TRIALPLATE_FILE", hide_env_values = true)]
+    pub(crate) file: Option<PathBuf>,
+    /// Print one stable JSON object in place of text (JSON lines where a verb prints a stream)
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How long a write waits for another process that is writing [default: 5]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) busy_timeout: Option<Duration>,
+    /// Who is written down as the author of what this call does [default: $USER]
+    #[arg(long, global = true, value_name = "NAME", env = "TRIALPLATE_ACTOR", hide_env_values = true)]
+    pub(crate) actor: Option<String>,
+    /// Refuse to write, whatever the verb
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give a number of seconds, such as 2.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "give 0 or more seconds".to_owned())
+}
+
+/// `K=V`, as several flags take it; the value is looked at later.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("give it as name=value".to_owned()),
+    }
+}
+
+/// JSON has no other numbers, and would carry them as null.
+pub(crate) fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|x: &f64| x.is_finite()).ok_or_else(|| "give a finite number".to_owned())
+}
+
+/// The verbs. Their names are those of the core in kebab case.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Publish a text or a chat as the prompt's next version
+    ///
+    /// The same content again is the same version: nothing is written then. A file's or stdin's last newline
+    /// belongs to the file, not to the prompt.
+    #[command(after_help = "Examples:
+  trialplate publish extraction --text 'Extract the parties from: {{document}}' \\
+      --model claude-sonnet-4-6 --param temperature=0 -m 'first try'
+  cat extraction.txt | trialplate publish extraction - --label staging")]
+    Publish(registry::Publish),
+    /// Print a version's prompt: the one that production points to, unless another is named
+    #[command(after_help = "Examples:
+  trialplate get extraction                 # the label production
+  trialplate get extraction@staging         # another label; extraction@latest is the newest version
+  trialplate get extraction:3 --json        # version 3 with model, params, tools, schema
+  trialplate get extraction --at 2026-11-23T18:00:00Z   # what was live then")]
+    Get(registry::Get),
+    /// Print a version's prompt with its variables filled in
+    #[command(after_help = "Examples:
+  trialplate compile extraction@staging --var document='Alice sells to Bob.'
+  trialplate compile extraction --vars @values.json --partial")]
+    Compile(registry::Compile),
+    /// List every version of a prompt, oldest first
+    #[command(after_help = "Example:\n  trialplate versions extraction")]
+    Versions(registry::Name),
+    /// List the prompts with their newest versions and labels
+    #[command(
+        after_help = "Examples:\n  trialplate prompts billing/\n  trialplate prompts --search refund --tag live"
+    )]
+    Prompts(registry::Prompts),
+    /// Show what changed between two versions, word by word where it is text
+    #[command(after_help = "Examples:
+  trialplate diff extraction 1 2
+  trialplate diff extraction @production @latest")]
+    Diff(registry::Diff),
+    /// Point a label at a version
+    #[command(after_help = "Examples:
+  trialplate set-label extraction staging 2
+  trialplate set-label extraction staging 3 --expected 2 --reason 'shorter'   # only if it is still on 2")]
+    SetLabel(registry::SetLabel),
+    /// Take a label off a prompt
+    #[command(
+        after_help = "Example:\n  trialplate unset-label extraction staging --reason 'not used any more'"
+    )]
+    UnsetLabel(registry::UnsetLabel),
+    /// List a prompt's labels and the versions they point to
+    #[command(after_help = "Example:\n  trialplate labels extraction")]
+    Labels(registry::Name),
+    /// List every move of a label: when, who, from, to, why
+    #[command(after_help = "Example:\n  trialplate history extraction production")]
+    History(registry::NameLabel),
+    /// Move a label back to the version it pointed to before; always allowed
+    #[command(after_help = "Examples:
+  trialplate rollback extraction production --reason 'wrong dates'
+  trialplate rollback extraction production --to 4")]
+    Rollback(registry::Rollback),
+    /// Print the attributes to put on a span of a call made with this version
+    #[command(after_help = "Example:\n  trialplate otel-attributes extraction@production --json")]
+    OtelAttributes(registry::Get),
+    /// Publish a folder of prompt files; what is there already stays as it is
+    ///
+    /// NAME.prompt holds front matter (model, params or config, tools, response_schema or output.schema, tags,
+    /// message) between two lines of `---`, and the text below it. NAME.txt and NAME.md are the text. NAME.json
+    /// holds the arguments of publish: {"prompt": ..., "model": ..., "params": ...}. Folders become part of
+    /// the name. Every file is read and checked before the first one is written.
+    #[command(after_help = "Examples:
+  trialplate apply prompts/ --dry-run
+  trialplate apply prompts/ --label staging")]
+    Apply(store::Apply),
+    /// Bind a gate to a label: from then on only promote and rollback move it
+    #[command(after_help = "Example:
+  trialplate protect extraction production --gate \\
+      '{\"dataset\": \"golden\", \"checks\": [{\"check\": \"no_regression\", \"metric\": \"quality\"}]}'
+
+Checks: item_floor, no_regression, mean, rate, format, not_more_permissive.")]
+    Protect(gates::Protect),
+    /// Take the gate off a label; the log keeps who did it and why
+    #[command(
+        after_help = "Example:\n  trialplate unprotect extraction production --reason 'moved to the nightly gate'"
+    )]
+    Unprotect(gates::Unprotect),
+    /// Show the gate that protects a label
+    #[command(after_help = "Example:\n  trialplate gate extraction production")]
+    Gate(registry::NameLabel),
+    /// Judge a version by a label's gate and store the verdict; nothing moves
+    #[command(after_help = "Example:\n  trialplate check extraction 8 production
+
+Exit code: 0 pass, 1 fail, 3 cannot tell.")]
+    Check(gates::Check),
+    /// Move a label to a version if its gate lets it, in one transaction
+    #[command(after_help = "Examples:
+  trialplate promote extraction 8 --to production
+  trialplate promote extraction 8 --to production --override 'legal wants it out today'   # logged for ever
+
+Exit code: 0 moved, 1 the gate says fail, 3 the gate cannot tell.")]
+    Promote(gates::Promote),
+    /// List every verdict on a prompt's versions for a label
+    #[command(after_help = "Example:\n  trialplate verdicts extraction production")]
+    Verdicts(registry::NameLabel),
+    /// List the datasets
+    #[command(after_help = "Example:\n  trialplate datasets")]
+    Datasets,
+    /// Show one version of a dataset, the newest unless another is named
+    #[command(after_help = "Example:\n  trialplate dataset golden --version 3")]
+    Dataset(datasets::Dataset),
+    /// Add or replace items from JSON lines, as a new version of the dataset
+    #[command(after_help = "Example:
+  echo '{\"key\": \"a1\", \"input\": {\"document\": \"...\"}, \"expected\": \"...\", \"stratum\": \"hard\"}' |
+      trialplate dataset-add golden -")]
+    DatasetAdd(datasets::DatasetAdd),
+    /// Take items out of the newest version; older versions keep them
+    #[command(after_help = "Example:\n  trialplate dataset-archive golden a1 a2")]
+    DatasetArchive(datasets::DatasetArchive),
+    /// Print a dataset's items as JSON lines, in the form that dataset-add reads
+    #[command(after_help = "Example:\n  trialplate dataset-items golden --version 2 > golden.jsonl")]
+    DatasetItems(datasets::Dataset),
+    /// Show which items were added, changed and archived between two versions
+    #[command(after_help = "Example:\n  trialplate dataset-diff golden 2 3")]
+    DatasetDiff(datasets::DatasetDiff),
+    /// List every version of a dataset
+    #[command(after_help = "Example:\n  trialplate dataset-versions golden")]
+    DatasetVersions(registry::Name),
+    /// Declare JSON Schemas that a dataset's items must satisfy, or show the ones declared
+    #[command(after_help = "Example:\n  trialplate dataset-schema golden --input input.schema.json")]
+    DatasetSchema(datasets::DatasetSchema),
+    /// Declare what the scores of a metric may be
+    #[command(after_help = "Examples:
+  trialplate metric quality --min 1 --max 5
+  trialplate metric tone --kind categorical --categories warm,neutral,cold")]
+    Metric(runs::Metric),
+    /// List the declared metrics
+    #[command(after_help = "Example:\n  trialplate metrics")]
+    Metrics,
+    /// Show a scorer's identity without using it
+    #[command(after_help = "Example:\n  trialplate scorer '{\"kind\": \"regex\", \"pattern\": \"^[0-9]+$\"}'
+
+Kinds: exact, contains, regex, numeric, levenshtein, json_valid, json_schema, length, function, judge.")]
+    Scorer(runs::Scorer),
+    /// Start a run of a version on a dataset, or resume the unfinished one of the same name; prints its id
+    #[command(after_help = "Example:
+  RUN=$(trialplate start-run extraction 8 golden --scorer '{\"kind\": \"exact\"}' --scorer quality)")]
+    StartRun(runs::StartRun),
+    /// Show a run
+    #[command(after_help = "Example:\n  trialplate run 0193a5e2-7c1b-7e3f-8a55-0c6f1d2e3b4a")]
+    Run(runs::Run),
+    /// List the runs, oldest first
+    #[command(after_help = "Example:\n  trialplate runs extraction")]
+    Runs(runs::Runs),
+    /// Print what a run has no row for yet, as JSON lines of items with their trials
+    #[command(after_help = "Example:\n  trialplate pending \"$RUN\" | while read -r item; do ...; done")]
+    Pending(runs::Run),
+    /// Record what came out for one item; the row is on disk when this returns
+    #[command(after_help = "Example:
+  trialplate record \"$RUN\" a1 --output 'Alice, Bob' --score quality=4.5 --latency-ms 812 --cost-usd 0.002")]
+    Record(runs::Record),
+    /// Record rows from JSON lines, all of them or none
+    #[command(after_help = "Example:
+  echo '{\"key\": \"a1\", \"trial\": 1, \"output\": \"Alice, Bob\", \"scores\": {\"quality\": 4.5}}' |
+      trialplate record-all \"$RUN\" -")]
+    RecordAll(runs::RecordAll),
+    /// Finish a run: it takes no more rows and becomes evidence for gates
+    #[command(after_help = "Example:\n  trialplate finish-run \"$RUN\"")]
+    FinishRun(runs::Run),
+    /// Print a run's rows as JSON lines
+    #[command(after_help = "Example:\n  trialplate rows \"$RUN\" | jq .scores")]
+    Rows(runs::Run),
+    /// Show a run at a glance: each metric, errors, latency, cost, tokens
+    #[command(after_help = "Example:\n  trialplate summary \"$RUN\"")]
+    Summary(runs::Run),
+    /// Compare two runs, paired by item: the difference per metric, its interval, what got worse
+    #[command(after_help = "Example:\n  trialplate compare \"$RUN_A\" \"$RUN_B\"
+
+A is what is there, B is what might come. Exit code 0, whatever the comparison says: check and promote judge.")]
+    Compare(runs::Compare),
+    /// Print the log of everything that happened (with --json as JSON lines)
+    #[command(after_help = "Example:\n  trialplate events --after 120 --limit 20")]
+    Events(store::Events),
+    /// Check every hash and every link from label to scores
+    #[command(after_help = "Example:\n  trialplate verify || echo 'broken'
+
+Exit code: 0 all of it holds, 4 something is broken; the first broken link is named.")]
+    Verify,
+    /// Show the store: its path, how many events it holds, when it last changed
+    #[command(after_help = "Example:\n  trialplate info")]
+    Info,
+    /// Call any verb with JSON arguments and print its JSON result
+    #[command(
+        after_help = "Example:\n  trialplate call get '{\"name\": \"extraction\", \"label\": \"staging\"}'"
+    )]
+    Call(store::Call),
+    /// Print the completion script of a shell
+    #[command(
+        after_help = "Example:\n  trialplate completions bash > ~/.local/share/bash-completion/completions/trialplate"
+    )]
+    Completions(store::Completions),
+}

@@ -1,0 +1,238 @@
+//! From a verb to its call: which arguments, how the file is opened, how the result is printed.
+
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use serde::Serialize;
+use serde_json::Value;
+use trialplate::{Error, OpenOptions, Store};
+
+use crate::args::{Cli, Global, Verb, store};
+use crate::fail::{self, Failure, Result};
+use crate::print::{self, Style};
+use crate::{apply, input};
+
+/// How a verb opens the file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Access {
+    /// Read-only: no lock on other writers, and no file is made.
+    Reads,
+    /// Writes into a file that is there.
+    Writes,
+    /// Writes, and can be the first to do so.
+    Creates,
+}
+use Access::{Creates, Reads, Writes};
+
+/// How a result is printed.
+#[derive(Clone, Copy)]
+enum Show {
+    /// As text.
+    Text(fn(&Value, &Style) -> String),
+    /// A list's members as JSON lines, with or without `--json`.
+    Lines(&'static str),
+    /// A list's members as JSON lines with `--json`, as text without.
+    LinesOr(&'static str, fn(&Value, &Style) -> String),
+}
+use Show::{Lines, LinesOr, Text};
+
+/// One call.
+struct Call {
+    verb: &'static str,
+    access: Access,
+    arguments: Value,
+    show: Show,
+    /// The exit code of a result.
+    code: fn(&Value) -> u8,
+}
+
+fn call(verb: &'static str, access: Access, arguments: Value, show: Show) -> Call {
+    Call { verb, access, arguments, show, code: |_| 0 }
+}
+
+/// A struct of flags as the verb's arguments; what was not given is left to the core.
+fn flags(flags: impl Serialize) -> Result<Value> {
+    let mut arguments = serde_json::to_value(flags).map_err(|e| Failure::usage(e.to_string()))?;
+    if let Value::Object(arguments) = &mut arguments {
+        arguments.retain(|_, value| !value.is_null());
+    }
+    Ok(arguments)
+}
+
+pub(crate) fn run(cli: Cli) -> Result<u8> {
+    let Cli { global, verb } = cli;
+    let call = match verb {
+        Verb::Apply(a) => return apply::run(a, &global),
+        Verb::Call(a) => return raw(a, &global),
+        Verb::Completions(a) => {
+            let mut script = Vec::new();
+            clap_complete::generate(a.shell, &mut Cli::command(), "trialplate", &mut script);
+            print::out(&String::from_utf8_lossy(&script))?;
+            return Ok(0);
+        }
+        Verb::Diff(a) => {
+            let find = |name: &str, label: &str| {
+                let store = open(&global, Reads)?;
+                let arguments = serde_json::json!({"name": name, "label": label});
+                Ok(of(&store, "get", &arguments)?["number"].take())
+            };
+            call("diff", Reads, a.arguments(find)?, Text(print::registry::diff))
+        }
+        verb => plan(verb)?,
+    };
+    let store = open(&global, call.access)?;
+    let result = of(&store, call.verb, &call.arguments)?;
+    store.close()?;
+    let code = (call.code)(&result);
+    print::out(&match (call.show, global.json) {
+        (Lines(list), _) | (LinesOr(list, _), true) => print::lines(&result[list]),
+        (Text(_), true) => format!("{result}\n"),
+        (Text(show) | LinesOr(_, show), false) => show(&result, &Style::of_stdout()),
+    })?;
+    Ok(code)
+}
+
+fn plan(verb: Verb) -> Result<Call> {
+    use print::{data, registry, runs, store, verdict};
+    Ok(match verb {
+        Verb::Publish(a) => call("publish", Creates, a.arguments()?, Text(registry::published)),
+        Verb::Get(a) => call("get", Reads, a.arguments()?.into(), Text(registry::prompt)),
+        Verb::Compile(a) => call("compile", Reads, a.arguments()?, Text(registry::prompt)),
+        Verb::OtelAttributes(a) => call("otel_attributes", Reads, a.arguments()?.into(), Text(store::facts)),
+        Verb::Versions(a) => call("versions", Reads, flags(a)?, Text(registry::versions)),
+        Verb::Prompts(a) => call("prompts", Reads, flags(a)?, Text(registry::prompts)),
+        Verb::SetLabel(a) => call("set_label", Writes, flags(a)?, Text(registry::moved)),
+        Verb::UnsetLabel(a) => call("unset_label", Writes, flags(a)?, Text(registry::moved)),
+        Verb::Labels(a) => call("labels", Reads, flags(a)?, Text(registry::labels)),
+        Verb::History(a) => call("history", Reads, flags(a)?, Text(registry::history)),
+        Verb::Rollback(a) => call("rollback", Writes, flags(a)?, Text(registry::moved)),
+        Verb::Protect(a) => call("protect", Writes, a.arguments()?, Text(verdict::protected)),
+        Verb::Unprotect(a) => call("unprotect", Writes, flags(a)?, Text(verdict::unprotected)),
+        Verb::Gate(a) => call("gate", Reads, flags(a)?, Text(verdict::gate)),
+        Verb::Check(a) => {
+            Call { code: fail::outcome_code, ..call("check", Writes, flags(a)?, Text(verdict::verdict)) }
+        }
+        Verb::Promote(a) => call("promote", Writes, flags(a)?, Text(registry::moved)),
+        Verb::Verdicts(a) => call("verdicts", Reads, flags(a)?, Text(verdict::verdicts)),
+        Verb::Datasets => call("datasets", Reads, Value::Null, Text(data::datasets)),
+        Verb::Dataset(a) => call("dataset", Reads, flags(a)?, Text(data::dataset)),
+        Verb::DatasetAdd(a) => call("dataset_add", Creates, a.arguments()?, Text(data::dataset)),
+        Verb::DatasetArchive(a) => call("dataset_archive", Writes, flags(a)?, Text(data::dataset)),
+        Verb::DatasetItems(a) => call("dataset_items", Reads, flags(a)?, Lines("items")),
+        Verb::DatasetDiff(a) => call("dataset_diff", Reads, flags(a)?, Text(data::diff)),
+        Verb::DatasetVersions(a) => call("dataset_versions", Reads, flags(a)?, Text(data::versions)),
+        Verb::DatasetSchema(a) => {
+            let access = if a.reads() { Reads } else { Creates };
+            call("dataset_schema", access, a.arguments()?, Text(data::schemas))
+        }
+        Verb::Metric(a) => call("metric", Creates, flags(a)?, Text(data::declared)),
+        Verb::Metrics => call("metrics", Reads, Value::Null, Text(data::metrics)),
+        Verb::Scorer(a) => call("scorer", Reads, a.arguments()?, Text(store::scorer)),
+        Verb::StartRun(a) => call("start_run", Writes, a.arguments()?, Text(runs::started)),
+        Verb::Run(a) => call("run", Reads, flags(a)?, Text(runs::run)),
+        Verb::Runs(a) => call("runs", Reads, flags(a)?, Text(runs::runs)),
+        Verb::Pending(a) => call("pending", Reads, flags(a)?, Lines("items")),
+        Verb::Record(a) => call("record", Writes, a.arguments()?, Text(runs::recorded)),
+        Verb::RecordAll(a) => call("record_all", Writes, a.arguments()?, Text(runs::recorded_all)),
+        Verb::FinishRun(a) => call("finish_run", Writes, flags(a)?, Text(runs::run)),
+        Verb::Rows(a) => call("rows", Reads, flags(a)?, Lines("rows")),
+        Verb::Summary(a) => call("summary", Reads, flags(a)?, Text(runs::summary)),
+        Verb::Compare(a) => call("compare", Reads, flags(a)?, Text(print::compare::comparison)),
+        Verb::Events(a) => call("events", Reads, flags(a)?, LinesOr("events", store::events)),
+        Verb::Verify => Call {
+            code: |report| if report["ok"] == true { 0 } else { fail::OTHER },
+            ..call("verify", Reads, Value::Null, Text(store::verify))
+        },
+        Verb::Info => call("info", Reads, Value::Null, Text(store::facts)),
+        Verb::Diff(_) | Verb::Apply(_) | Verb::Call(_) | Verb::Completions(_) => {
+            return Err(Failure::usage("this verb makes no single call"));
+        }
+    })
+}
+
+/// The verbs of the core that change nothing.
+const READING: &[&str] = &[
+    "get",
+    "compile",
+    "otel_attributes",
+    "versions",
+    "prompts",
+    "diff",
+    "labels",
+    "history",
+    "gate",
+    "verdicts",
+    "datasets",
+    "dataset",
+    "dataset_versions",
+    "dataset_items",
+    "dataset_diff",
+    "metrics",
+    "run",
+    "runs",
+    "pending",
+    "rows",
+    "summary",
+    "compare",
+    "events",
+    "verify",
+    "scorer",
+    "info",
+];
+/// The verbs of the core that may write the first thing into a file.
+const CREATING: &[&str] = &["publish", "dataset_add", "dataset_schema", "metric"];
+
+/// The raw door: JSON in, JSON out.
+fn raw(a: store::Call, global: &Global) -> Result<u8> {
+    let verb = a.verb.replace('-', "_");
+    let access = match verb.as_str() {
+        _ if !trialplate::VERBS.contains(&verb.as_str()) => return Err(Error::UnknownVerb { verb }.into()),
+        verb if READING.contains(&verb) => Reads,
+        verb if CREATING.contains(&verb) => Creates,
+        _ => Writes,
+    };
+    let arguments = input::arguments(a.arguments)?;
+    let store = open(global, access)?;
+    let result = store.call(&verb, &arguments)?;
+    store.close()?;
+    print::out(&format!("{result}\n"))?;
+    let result: Value = serde_json::from_str(&result).unwrap_or_default();
+    Ok(match verb.as_str() {
+        "check" => fail::outcome_code(&result),
+        "verify" if result["ok"] != true => fail::OTHER,
+        _ => 0,
+    })
+}
+
+/// Calls a verb; null stands for no arguments.
+pub(crate) fn of(store: &Store, verb: &str, arguments: &Value) -> Result<Value> {
+    let arguments = if arguments.is_null() { String::new() } else { arguments.to_string() };
+    let result = store.call(verb, &arguments)?;
+    serde_json::from_str(&result)
+        .map_err(|e| Error::InvalidJson { reason: e.to_string(), at: "the result".to_owned() }.into())
+}
+
+/// The file that was named.
+pub(crate) fn path(global: &Global) -> Result<PathBuf> {
+    global
+        .file
+        .clone()
+        .filter(|path| !path.as_os_str().is_empty())
+        .ok_or_else(|| Failure::usage("say which store: --file PATH, or set TRIALPLATE_FILE"))
+}
+
+fn open(global: &Global, access: Access) -> Result<Store> {
+    let path = path(global)?;
+    // A file that is not there stays so, unless the verb is one that begins a store.
+    open_at(global, &path, access == Reads || (access == Writes && !path.exists()))
+}
+
+/// Opens a store as the global flags say.
+pub(crate) fn open_at(global: &Global, path: &Path, read_only: bool) -> Result<Store> {
+    let user = || std::env::var("USER").ok();
+    let actor = global.actor.clone().or_else(user).filter(|actor| !actor.is_empty());
+    let options = OpenOptions::new().read_only(read_only || global.read_only);
+    let options = global.busy_timeout.into_iter().fold(options, OpenOptions::busy_timeout);
+    let options = actor.into_iter().fold(options, OpenOptions::actor);
+    Ok(options.open(path)?)
+}

@@ -1,0 +1,4 @@
+import * as trialplate from './index.js';
+
+export * from './index.js';
+export default trialplate;

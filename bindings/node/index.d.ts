@@ -1,0 +1,618 @@
+/** Any JSON. A number is a double; what JSON would lose (NaN, Map, functions, half surrogates) is refused. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** What may stand where JSON is written: also members that are undefined (left out), Dates, exact BigInts, `toJSON`. */
+export type JsonInput = unknown;
+
+/** A time: RFC 3339 text, a Date, or milliseconds since 1970. Results give RFC 3339 text with microseconds. */
+export type TimeInput = string | Date | number;
+/** A version: its number, its content id (or `b3:` and at least 8 digits of it), or the version itself. */
+export type VersionInput = number | string | Prompt | { name: string; number: number; id: string };
+
+export type ErrorKind =
+  | 'not-found' | 'already-exists' | 'conflict' | 'invalid' | 'refused' | 'corrupt' | 'incompatible' | 'busy' | 'storage';
+
+/** Codes never change their meaning; new ones may come. */
+export type ErrorCode =
+  | 'prompt-not-found' | 'version-not-found' | 'label-not-found' | 'dataset-not-found' | 'dataset-version-not-found'
+  | 'item-not-found' | 'run-not-found' | 'metric-not-found' | 'gate-not-found' | 'verdict-not-found' | 'store-not-found'
+  | 'row-exists' | 'metric-exists' | 'label-moved' | 'run-finished' | 'run-differs' | 'invalid-name' | 'invalid-label'
+  | 'invalid-id' | 'ambiguous-id' | 'invalid-content' | 'invalid-json' | 'missing-variable' | 'invalid-placeholder'
+  | 'unsupported-template' | 'invalid-selector' | 'version-of-another-prompt' | 'invalid-item' | 'duplicate-item'
+  | 'invalid-score' | 'score-out-of-range' | 'invalid-schema' | 'schema-mismatch' | 'invalid-gate' | 'invalid-scorer'
+  | 'invalid-argument' | 'unknown-verb' | 'invalid-time' | 'too-large' | 'closed' | 'label-protected' | 'gate-refused'
+  | 'nothing-to-roll-back' | 'reason-required' | 'read-only' | 'damaged' | 'damaged-record' | 'not-a-store' | 'newer-format'
+  | 'locks-unsupported' | 'busy' | 'storage' | 'panic' | (string & {});
+
+/** Every error of this library. */
+export class TrialplateError extends Error {
+  readonly code: ErrorCode;
+  /** What a handler would do about it. */
+  readonly kind: ErrorKind;
+  /** Of `gate-refused`: the verdict that refused. */
+  readonly verdict?: Verdict;
+  private constructor();
+}
+
+export interface Message {
+  role: string;
+  content?: unknown;
+  [key: string]: unknown;
+}
+export interface Placeholder {
+  type: 'placeholder';
+  name: string;
+}
+/** Values by variable. Null and undefined render as the empty text, text as it is, anything else as canonical JSON. */
+export type Values = Record<string, unknown>;
+export type Mode = 'strict' | 'partial' | 'langfuse' | 'langfuse-js';
+
+interface PromptFacts {
+  readonly name: string;
+  /** 1, 2, 3 … within the prompt; never reused. */
+  readonly number: number;
+  /** The content id: the same content has the same id in every language, on every machine. */
+  readonly id: string;
+  readonly model: string | null;
+  readonly params: Readonly<Record<string, any>>;
+  readonly tools: any;
+  readonly responseSchema: any;
+  readonly variables: readonly string[];
+  readonly placeholders: readonly string[];
+  readonly message: string | null;
+  readonly author: string | null;
+  readonly createdAt: string;
+  readonly parent: number | null;
+  readonly tags: readonly string[];
+
+  /** The attributes of a span of a call that is made with this version. */
+  otelAttributes(): Record<string, any>;
+}
+
+/** A version of a text prompt. Frozen; the same object is given again and again. */
+export interface TextPrompt extends PromptFacts {
+  readonly type: 'text';
+  readonly prompt: string;
+  /** Renders it. A variable without a value is an error (`missing-variable`) that names all of them. */
+  compile(values?: Values): string;
+  /** Renders what has a value, and keeps the rest as it stands. */
+  compilePartial(values?: Values): string;
+  /** Renders by the rules of another tool. */
+  compileAs(mode: Mode, values?: Values): string;
+  toJSON(): Omit<TextPrompt, 'compile' | 'compilePartial' | 'compileAs' | 'otelAttributes' | 'toJSON'>;
+}
+
+/** A version of a chat prompt. Frozen; the same object is given again and again. */
+export interface ChatPrompt extends PromptFacts {
+  readonly type: 'chat';
+  readonly prompt: ReadonlyArray<Message | Placeholder>;
+  compile(values?: Values): Message[];
+  compilePartial(values?: Values): Array<Message | Placeholder>;
+  compileAs(mode: Mode, values?: Values): Array<Message | Placeholder>;
+  toJSON(): Omit<ChatPrompt, 'compile' | 'compilePartial' | 'compileAs' | 'otelAttributes' | 'toJSON'>;
+}
+
+/** One immutable version of a prompt; `type` tells the two apart. */
+export type Prompt = TextPrompt | ChatPrompt;
+/** The class of versions, for `instanceof`. */
+export const Prompt: { readonly prototype: Prompt; [Symbol.hasInstance](value: unknown): value is Prompt };
+
+export interface OpenOptions {
+  /** Refuses every write, and a file that is not there. @default false */
+  readOnly?: boolean;
+  /** Seconds that a write waits for another process before it gives up with `busy`. @default 5 */
+  busyTimeout?: number;
+  /** Who is written down as the author of what this handle does. */
+  actor?: string;
+}
+
+export interface PublishOptions {
+  model?: string | null;
+  params?: Record<string, JsonInput>;
+  tools?: JsonInput;
+  /** A JSON Schema of the output. */
+  responseSchema?: JsonInput;
+  message?: string;
+  /** @default the store's actor */
+  author?: string;
+  tags?: string[];
+  /** The version that it was derived from. */
+  parent?: number | Prompt;
+  /** Labels that are moved to it in the same transaction. */
+  labels?: string[];
+}
+
+/** Either a label (with or without a time), a version or an id. */
+export interface GetOptions {
+  /** @default "production"; `latest` is the newest version */
+  label?: string;
+  version?: VersionInput;
+  id?: string;
+  /** What the label pointed to then. */
+  at?: TimeInput;
+}
+
+export interface MoveOptions {
+  /** Compare-and-set: only if the label points there; null: only if it is not set. */
+  expected?: VersionInput | null;
+  reason?: string;
+}
+export interface PromoteOptions extends MoveOptions {
+  to: string;
+  /** Moves the label against the gate's verdict, for this reason, which is logged for ever. */
+  override?: string;
+}
+
+export interface LabelMove {
+  prompt: string;
+  label: string;
+  seq: number;
+  at: string;
+  actor: string | null;
+  from: number | null;
+  to: number | null;
+  reason: string | null;
+  verdict: string | null;
+  rollback: boolean;
+  override: boolean;
+}
+export interface PromptSummary {
+  name: string;
+  latest: number;
+  labels: Record<string, number>;
+  protected: string[];
+  tags: string[];
+  updatedAt: string;
+}
+export interface Diff {
+  changes: Array<{ path: string; kind: 'added' | 'removed' | 'changed'; from?: any; to?: any }>;
+  text: Array<{ path: string; hunks: Array<{ tag: 'equal' | 'insert' | 'delete'; text: string }> }>;
+  /** The diff for a terminal. */
+  unified: string;
+}
+
+export type CheckMode = 'bound' | 'point';
+export interface CheckSpec {
+  check: string;
+  metric?: string;
+  dataset?: string | Dataset;
+  atLeast?: number | null;
+  atMost?: number | null;
+  tolerance?: number;
+  kind?: 'relative' | 'absolute';
+  mode?: CheckMode;
+}
+/** Checks of a gate. What is left out is the core's default. */
+export class Check {
+  /** Every item stays at or above a floor. */
+  static itemFloor(metric: string, atLeast: number | { atLeast: number }): CheckSpec;
+  /** The mean is not worse than that of the version that holds the label. @default tolerance 0.05, mode "bound" */
+  static noRegression(metric: string, options?: { tolerance?: number; kind?: 'relative' | 'absolute'; mode?: CheckMode }): CheckSpec;
+  /** The mean is at least so much (at most, where lower is better). @default mode "bound" */
+  static mean(metric: string, atLeast: number | { atLeast: number }, options?: { mode?: CheckMode }): CheckSpec;
+  /** A rate is at least, or at most, so much. @default mode "point" */
+  static rate(metric: string, options: { atLeast?: number; atMost?: number; mode?: CheckMode }): CheckSpec;
+  /** Enough of the outputs satisfy `responseSchema`. @default atLeast 0.99, mode "point" */
+  static format(options?: { atLeast?: number; mode?: CheckMode }): CheckSpec;
+  /** On a set of probes no item scores worse than under the version that holds the label. */
+  static notMorePermissive(options: { dataset: string | Dataset; metric: string }): CheckSpec;
+}
+export interface GateSpec {
+  dataset: string | Dataset;
+  checks: CheckSpec[];
+  id?: string;
+}
+/** A list of checks over a dataset; all of them must pass. */
+export class Gate implements GateSpec {
+  constructor(gate: GateSpec);
+  readonly dataset: string | Dataset;
+  readonly checks: CheckSpec[];
+}
+
+export type Outcome = 'pass' | 'fail' | 'cannot-tell';
+export interface CheckResult {
+  check: string;
+  metric: string | null;
+  outcome: Outcome;
+  mode: string | null;
+  sentence: string;
+  n: number;
+  nMissing: number;
+  value: number | null;
+  baseline: number | null;
+  lower: number | null;
+  upper: number | null;
+  threshold: number | null;
+  items: Array<{ key: string; baseline: number | null; candidate: number | null }>;
+}
+export interface Verdict {
+  id: string;
+  outcome: Outcome;
+  sentence: string;
+  key: {
+    prompt: string;
+    label: string;
+    version: number;
+    versionId: string;
+    gate: string;
+    datasets: Array<{ dataset: string; version: number; root: string }>;
+    scorers: ScorerRef[];
+    baseline: { version: number; versionId: string } | null;
+  };
+  checks: CheckResult[];
+  evidence: Array<{ run: string; version: number; rowsRoot: string }>;
+  at: string;
+}
+
+export interface NewItem {
+  /** Unique within the dataset. Left out, it is made from the content. */
+  key?: string;
+  input?: JsonInput;
+  expected?: JsonInput;
+  metadata?: JsonInput;
+  stratum?: string;
+  sourceTrace?: string;
+}
+export interface Item {
+  key: string;
+  id: string;
+  input: any;
+  expected: any;
+  metadata: any;
+  stratum: string | null;
+  sourceTrace: string | null;
+}
+export interface DatasetVersion {
+  dataset: string;
+  version: number;
+  root: string;
+  items: number;
+  added: number;
+  changed: number;
+  archived: number;
+  at: string;
+  actor: string | null;
+}
+export interface DatasetSchemas {
+  /** A JSON Schema for every item's `input`; null takes it off. */
+  input?: JsonInput;
+  expected?: JsonInput;
+}
+/** A dataset by its name; it is there once something was added. */
+export class Dataset {
+  private constructor();
+  readonly name: string;
+  /** The version it was pinned to by `at`. */
+  readonly pinned: number | undefined;
+  /** The pinned version, or the number of the newest. */
+  get version(): number;
+  /** The dataset as it was at a version. */
+  at(version: number): Dataset;
+  info(): DatasetVersion;
+  add(items: NewItem[]): DatasetVersion;
+  addAsync(items: NewItem[]): Promise<DatasetVersion>;
+  archive(keys: string[]): DatasetVersion;
+  archiveAsync(keys: string[]): Promise<DatasetVersion>;
+  items(): Item[];
+  diff(a: number, b: number): { added: string[]; changed: string[]; archived: string[] };
+  versions(): DatasetVersion[];
+  /** Sets JSON Schemas for items, and says which hold now. */
+  schema(schemas?: DatasetSchemas): { input: any; expected: any };
+  schemaAsync(schemas?: DatasetSchemas): Promise<{ input: any; expected: any }>;
+}
+
+/** Number, yes or no, a category's name; null where it could not be read. NaN is refused. */
+export type Score = number | boolean | string | null;
+export interface MetricOptions {
+  kind?: 'numeric' | 'boolean' | 'categorical';
+  min?: number;
+  max?: number;
+  categories?: string[];
+  direction?: 'higher' | 'lower';
+}
+export interface ScoreConfig {
+  kind: 'numeric' | 'boolean' | 'categorical';
+  min: number | null;
+  max: number | null;
+  categories: string[] | null;
+  direction: 'higher' | 'lower';
+}
+export interface ScorerRef {
+  name: string;
+  id: string;
+}
+export type ScoreFunction = (output: any, item: PendingItem, prompt: Prompt) => Score | undefined | Promise<Score | undefined>;
+/** What turns an output into a score. The built-in ones run in the core; `function` and `judge` are yours. */
+export class Scorer {
+  private constructor();
+  readonly kind: string;
+  readonly name?: string;
+  static exact(options?: { name?: string; field?: string; ignoreCase?: boolean }): Scorer;
+  static contains(options?: { name?: string; text?: string; ignoreCase?: boolean }): Scorer;
+  /** Rust's regular expressions: no look-around, linear time. */
+  static regex(pattern: string, options?: { name?: string }): Scorer;
+  static numeric(options?: { name?: string; field?: string; absolute?: number; relative?: number }): Scorer;
+  static levenshtein(options?: { name?: string }): Scorer;
+  static jsonValid(options?: { name?: string }): Scorer;
+  static jsonSchema(options?: { name?: string; schema?: JsonInput }): Scorer;
+  static length(options: { name?: string; min?: number; max?: number }): Scorer;
+  /** Yours: called by `evaluate` if it is given here. Change `version` when the function changes. */
+  static function(name: string, score?: ScoreFunction, options?: { version?: string }): Scorer;
+  /** Yours: whatever decides its scores (rubric, model, parameters) is its identity. */
+  static judge(name: string, config: JsonInput, score?: ScoreFunction): Scorer;
+}
+export type ScorerInput = Scorer | string | ScoreFunction | { kind: string; [key: string]: unknown };
+
+export interface PendingItem extends Item {
+  trial: number;
+}
+export interface RowInput {
+  output?: JsonInput;
+  error?: string | Error | null;
+  scores?: Record<string, Score>;
+  latencyMs?: number | null;
+  costUsd?: number | null;
+  tokensIn?: number | null;
+  tokensOut?: number | null;
+}
+export interface Row {
+  key: string;
+  itemId: string;
+  trial: number;
+  output: any;
+  error: string | null;
+  scores: Record<string, Score>;
+  latencyMs: number | null;
+  costUsd: number | null;
+  tokensIn: number | null;
+  tokensOut: number | null;
+  at: string;
+}
+export interface RunOptions {
+  /** What scores its outputs. A function, or a text, is a scorer of yours by that name. */
+  scorers?: ScorerInput[];
+  /** How often each item is tried. @default 1 */
+  trials?: number;
+  /** An unfinished run of the same name is resumed. */
+  name?: string;
+}
+export interface RunFacts {
+  readonly id: string;
+  readonly name: string | null;
+  readonly prompt: string;
+  readonly version: number;
+  readonly versionId: string;
+  readonly dataset: string;
+  readonly datasetVersion: number;
+  readonly datasetRoot: string;
+  /** How many items it covers. */
+  readonly items: number;
+  readonly trials: number;
+  readonly scorers: ScorerRef[];
+  readonly startedAt: string;
+  readonly actor: string | null;
+  readonly finishedAt: string | null;
+  readonly rowsRoot: string | null;
+}
+/** One version on one dataset version. A row is durable when `record` returns (or its promise is kept). */
+export class Run implements RunFacts {
+  private constructor();
+  readonly id: string;
+  readonly name: string | null;
+  readonly prompt: string;
+  readonly version: number;
+  readonly versionId: string;
+  readonly dataset: string;
+  readonly datasetVersion: number;
+  readonly datasetRoot: string;
+  readonly items: number;
+  readonly trials: number;
+  readonly scorers: ScorerRef[];
+  readonly startedAt: string;
+  readonly actor: string | null;
+  readonly finishedAt: string | null;
+  readonly rowsRoot: string | null;
+  /** How many rows it had when it was finished. */
+  readonly rowCount: number | null;
+  /** The items and trials that have no row yet. */
+  pending(): PendingItem[];
+  record(item: { key: string; trial: number }, row: RowInput): Row;
+  recordAsync(item: { key: string; trial: number }, row: RowInput): Promise<Row>;
+  /** Records several rows in one transaction, and says how many. */
+  recordAll(rows: Array<{ key: string; trial: number } & RowInput>): number;
+  recordAllAsync(rows: Array<{ key: string; trial: number } & RowInput>): Promise<number>;
+  /** It takes no more rows, and becomes evidence for gates. */
+  finish(): this;
+  finishAsync(): Promise<this>;
+  rows(): Row[];
+  summary(): RunSummary;
+}
+export interface MetricSummary {
+  n: number;
+  nMissing: number;
+  mean: number | null;
+  sd: number | null;
+  se: number | null;
+  min: number | null;
+  p10: number | null;
+  p50: number | null;
+  p90: number | null;
+  max: number | null;
+}
+export interface RunSummary {
+  run: RunFacts & { readonly rows: number | null };
+  rows: number;
+  rowsExpected: number;
+  errors: number;
+  metrics: Record<string, MetricSummary>;
+  latencyMs: MetricSummary;
+  costUsd: MetricSummary;
+  costUsdTotal: number;
+  tokensInTotal: number;
+  tokensOutTotal: number;
+}
+export interface MetricComparison {
+  status: string;
+  n: number;
+  nMissing: number;
+  meanA: number | null;
+  meanB: number | null;
+  sdA: number | null;
+  sdB: number | null;
+  seA: number | null;
+  seB: number | null;
+  diff: number | null;
+  se: number | null;
+  df: number | null;
+  t: number | null;
+  pValue: number | null;
+  ciLow: number | null;
+  ciHigh: number | null;
+  verdict: string;
+  improved: number;
+  unchanged: number;
+  regressed: number;
+  direction: 'higher' | 'lower';
+  sentence: string;
+}
+export interface Comparison {
+  runA: RunFacts & { readonly rows: number | null };
+  runB: RunFacts & { readonly rows: number | null };
+  datasetChanged: boolean;
+  scorerChanged: string[];
+  metrics: Record<string, MetricComparison>;
+  items: Array<{
+    key: string;
+    stratum: string | null;
+    a: Record<string, number | null>;
+    b: Record<string, number | null>;
+    diff: Record<string, number | null>;
+  }>;
+  strata: Record<string, { metrics: Record<string, MetricComparison> }>;
+  sentence: string;
+}
+
+declare class Output {
+  private constructor();
+  private readonly marker: true;
+}
+export interface Figures {
+  scores?: Record<string, Score>;
+  latencyMs?: number;
+  costUsd?: number;
+  tokensIn?: number;
+  tokensOut?: number;
+}
+/** What a task returns when it knows more than the output. */
+export function output(value: JsonInput, figures?: Figures): Output;
+export interface EvaluateOptions extends RunOptions {
+  /** Returns the output, or `output(value, { costUsd, … })`. What it throws becomes the row's error. */
+  task: (item: PendingItem, prompt: any) => JsonInput | Output | Promise<JsonInput | Output>;
+  /** How many calls are under way at once. @default 1 */
+  concurrency?: number;
+}
+
+export interface Event {
+  seq: number;
+  at: string;
+  actor: string | null;
+  kind: string;
+  /** The facts, in the names of the log. */
+  data: any;
+  prev: string;
+  hash: string;
+}
+export interface Report {
+  ok: boolean;
+  broken: string | null;
+  events: number;
+  objects: number;
+  prompts: number;
+  versions: number;
+  labels: number;
+  verdicts: number;
+  datasetVersions: number;
+  runs: number;
+}
+
+/**
+ * One file of versioned prompts, datasets, runs, scores and gates.
+ *
+ * A write is durable when it returns. Each has an `…Async` form: calls take effect in the order in which they were
+ * made, and those that wait at the same time share a commit.
+ */
+export class Store {
+  private constructor();
+  readonly path: string;
+  readonly closed: boolean;
+
+  publish(name: string, prompt: string, options?: PublishOptions): TextPrompt;
+  publish(name: string, prompt: ReadonlyArray<Message | Placeholder>, options?: PublishOptions): ChatPrompt;
+  publish(name: string, prompt: Prompt['prompt'], options?: PublishOptions): Prompt;
+  publishAsync(name: string, prompt: string, options?: PublishOptions): Promise<TextPrompt>;
+  publishAsync(name: string, prompt: ReadonlyArray<Message | Placeholder>, options?: PublishOptions): Promise<ChatPrompt>;
+  publishAsync(name: string, prompt: Prompt['prompt'], options?: PublishOptions): Promise<Prompt>;
+  /** The version that a label (by default `production`) points to now, in every process; or another one. */
+  get<P extends Prompt = Prompt>(name: string, options?: GetOptions): P;
+  versions(name: string): Prompt[];
+  prompts(filter?: { prefix?: string; search?: string; tag?: string }): PromptSummary[];
+  diff(name: string, a: VersionInput, b: VersionInput): Diff;
+
+  setLabel(name: string, label: string, version: VersionInput, options?: MoveOptions): LabelMove;
+  setLabelAsync(name: string, label: string, version: VersionInput, options?: MoveOptions): Promise<LabelMove>;
+  unsetLabel(name: string, label: string, options?: { reason?: string }): LabelMove;
+  unsetLabelAsync(name: string, label: string, options?: { reason?: string }): Promise<LabelMove>;
+  labels(name: string): Record<string, number>;
+  history(name: string, label: string): LabelMove[];
+  /** Always allowed, also on a protected label. */
+  rollback(name: string, label: string, options?: { to?: VersionInput; reason?: string }): LabelMove;
+  rollbackAsync(name: string, label: string, options?: { to?: VersionInput; reason?: string }): Promise<LabelMove>;
+
+  /** Binds a gate to a label, and gives its content id. */
+  protect(name: string, label: string, gate: GateSpec): string;
+  protectAsync(name: string, label: string, gate: GateSpec): Promise<string>;
+  unprotect(name: string, label: string, reason: string | { reason: string }): void;
+  unprotectAsync(name: string, label: string, reason: string | { reason: string }): Promise<void>;
+  gate(name: string, label: string): { id: string; dataset: string; checks: CheckSpec[] };
+  /** Judges a version by the gate of a label, and stores the verdict. Nothing moves. */
+  check(name: string, version: VersionInput, label: string): Verdict;
+  checkAsync(name: string, version: VersionInput, label: string): Promise<Verdict>;
+  /** Moves a label if its gate lets it; `gate-refused` carries the verdict. */
+  promote(name: string, version: VersionInput, options: PromoteOptions): LabelMove;
+  promoteAsync(name: string, version: VersionInput, options: PromoteOptions): Promise<LabelMove>;
+  verdicts(name: string, label: string): Verdict[];
+
+  dataset(name: string): Dataset;
+  datasets(): any[];
+  metric(name: string, options?: MetricOptions): void;
+  metricAsync(name: string, options?: MetricOptions): Promise<void>;
+  metrics(): Record<string, ScoreConfig>;
+  /** A scorer's identity, before a run uses it. */
+  scorer(scorer: ScorerInput): { id: string; name: string; kind: string; builtIn: boolean; [key: string]: any };
+
+  startRun(version: Prompt | { name: string; number: number; id: string }, dataset: string | Dataset, options?: RunOptions): Run;
+  startRunAsync(version: Prompt | { name: string; number: number; id: string }, dataset: string | Dataset, options?: RunOptions): Promise<Run>;
+  run(id: string | Run): Run;
+  runs(filter?: { prompt?: string }): Run[];
+  /** Runs a task over a dataset and finishes the run. Ended half-way, it goes on where it was under the same `name`. */
+  evaluate(version: Prompt, dataset: string | Dataset, options: EvaluateOptions): Promise<Run>;
+  compare(a: string | Run, b: string | Run): Comparison;
+
+  events(options?: { after?: number; limit?: number }): Event[];
+  verify(): Report;
+  info(): { path: string; events: number; lastEventAt: string | null; version: string; [key: string]: any };
+  /** Changes whenever a `get` by label may answer differently. */
+  registryEpoch(): number;
+  /** Closes the handle. Asynchronous calls that are under way may be refused; `closeAsync` waits for them. */
+  close(): void;
+  closeAsync(): Promise<void>;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Opens a store; makes the file if it is missing. Any number of processes and threads may have it open. */
+export function open(path: string | URL, options?: OpenOptions): Store;
+
+export const stats: {
+  /** One procedure of the statistics by its name; inputs and result are the same in every language. */
+  runCase(case_: { kind: string; inputs: Record<string, JsonInput> }): Record<string, any>;
+};

@@ -1,0 +1,23 @@
+'use strict';
+
+const { Check, Gate, Scorer, output } = require('./lib/helpers.js');
+const { Dataset } = require('./lib/dataset.js');
+const { Prompt } = require('./lib/prompt.js');
+const { Run } = require('./lib/run.js');
+const { Store } = require('./lib/store.js');
+const { TrialplateError, native } = require('./lib/errors.js');
+const { encode } = require('./lib/json.js');
+const { runCase } = require('./native.js');
+
+function open(path, options) {
+  return new Store(path, options);
+}
+
+const stats = {
+  runCase({ kind, inputs }) {
+    const text = encode(inputs, 'inputs');
+    return JSON.parse(native(() => runCase(String(kind), text)));
+  },
+};
+
+module.exports = { Check, Dataset, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };

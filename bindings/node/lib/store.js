@@ -1,0 +1,280 @@
+'use strict';
+
+const { fileURLToPath } = require('node:url');
+const { camel, snake } = require('./names.js');
+const { encodeArguments } = require('./json.js');
+const { fromFacts, invalidArgument, native } = require('./errors.js');
+const { Prompt } = require('./prompt.js');
+const { Dataset } = require('./dataset.js');
+const { Run } = require('./run.js');
+const { define } = require('./verbs.js');
+const { evaluate } = require('./evaluate.js');
+const wire = require('./wire.js');
+const { NativeStore } = require('../native.js');
+
+/** More answers than that are forgotten together. */
+const MOST_ANSWERS = 1 << 18;
+const NOT_BY_LABEL = Symbol('not by label');
+
+/** The label that a `get` asks for and nothing else, or NOT_BY_LABEL. */
+function onlyLabel(options) {
+  let label;
+  for (const key in options) {
+    if (key !== 'label') return NOT_BY_LABEL;
+    label = options.label;
+  }
+  return label === undefined || typeof label === 'string' ? label : NOT_BY_LABEL;
+}
+
+/** Calls that are under way, by number. It must not hold on to a store: the native part holds on to it. */
+class Pending {
+  #calls = new Map();
+  #last = 0;
+
+  constructor() {
+    this.done = (number, code, text) => {
+      const { resolve, reject, store } = this.#calls.get(number);
+      this.#calls.delete(number);
+      if (this.#calls.size === 0) store.rest();
+      if (typeof code === 'string') reject(fromFacts(code, text));
+      else resolve(text);
+    };
+  }
+
+  call(store, verb, text) {
+    return new Promise((resolve, reject) => {
+      const number = (this.#last = (this.#last + 1) >>> 0);
+      this.#calls.set(number, { resolve, reject, store });
+      store.callAsync(number, verb, text);
+    });
+  }
+}
+
+/** One file of versioned prompts, datasets, runs, scores and gates. */
+class Store {
+  #native;
+  #calls;
+  /** What was got by label: label, then name. Good while `#stale` says nothing. */
+  #answers = new Map();
+  #count = 0;
+  #stale;
+  #underWay = new Set();
+
+  constructor(path, options) {
+    if (path instanceof URL) path = fileURLToPath(path);
+    if (typeof path !== 'string') throw invalidArgument('path', 'a path is text, or a file: URL');
+    const pending = new Pending();
+    const store = native(() => new NativeStore(path, encodeArguments(snake(options)), pending.done));
+    this.#native = store;
+    this.#stale = store.staleCheck();
+    this.#calls = {
+      sync: (verb, text) => store.call(verb, text),
+      async: (verb, text) => {
+        const call = pending.call(store, verb, text);
+        this.#underWay.add(call);
+        const over = () => this.#underWay.delete(call);
+        call.then(over, over);
+        return call;
+      },
+    };
+  }
+
+  static calls(store) {
+    return store.#calls;
+  }
+
+  get(name, options) {
+    const label = options === undefined ? undefined : onlyLabel(options);
+    if (label === NOT_BY_LABEL) return this.#get(name, options);
+    // Asked BEFORE the answer is read from the store: an answer is never older than what it is filed under.
+    if (this.#stale() === true) {
+      this.#answers = new Map();
+      this.#count = 0;
+    }
+    const known = this.#answers.get(label)?.get(name);
+    return known === undefined ? this.#ask(name, label, options) : known;
+  }
+
+  #ask(name, label, options) {
+    const prompt = this.#get(name, options);
+    if (++this.#count > MOST_ANSWERS) {
+      this.#answers = new Map();
+      this.#count = 1;
+    }
+    let names = this.#answers.get(label);
+    if (names === undefined) this.#answers.set(label, (names = new Map()));
+    names.set(name, prompt);
+    return prompt;
+  }
+
+  #get(name, options) {
+    const args = { ...snake(options), name };
+    if ('at' in args) args.at = wire.time(args.at);
+    args.version = wire.version(args.version);
+    const text = encodeArguments(args);
+    return new Prompt(native(() => this.#native.call('get', text)));
+  }
+
+  dataset(name) {
+    return new Dataset(this.#calls, name, undefined);
+  }
+
+  evaluate(version, dataset, options) {
+    return evaluate(this, version, dataset, options);
+  }
+
+  registryEpoch() {
+    return native(() => this.#native.registryEpoch());
+  }
+
+  get path() {
+    return this.#native.path;
+  }
+
+  get closed() {
+    return this.#native.closed;
+  }
+
+  close() {
+    native(() => this.#native.close());
+    this.#answers = new Map();
+  }
+
+  /** Closes it when the calls that are under way are over. */
+  async closeAsync() {
+    await Promise.allSettled(this.#underWay);
+    this.close();
+  }
+}
+
+if (Symbol.dispose) {
+  Store.prototype[Symbol.dispose] = function () {
+    this.close();
+  };
+}
+if (Symbol.asyncDispose) {
+  Store.prototype[Symbol.asyncDispose] = function () {
+    return this.closeAsync();
+  };
+}
+
+const { calls } = Store;
+delete Store.calls;
+
+const parsed = (text) => camel(JSON.parse(text));
+const member = (name) => (text) => parsed(text)[name];
+const nothing = () => undefined;
+const prompt = (text) => new Prompt(text);
+const nameOnly = (name) => ({ name });
+const nameLabel = (name, label) => ({ name, label });
+const none = () => ({});
+const asRun = function (text) {
+  return new Run(calls(this), parsed(text));
+};
+
+/** Options with their versions as the core reads them. */
+function moving(options) {
+  const out = snake(options);
+  if ('expected' in out) out.expected = wire.expected(out.expected);
+  return out;
+}
+
+define(Store, calls, {
+  publish: {
+    verb: 'publish',
+    args(name, prompt, options) {
+      const out = snake(options);
+      return { ...out, parent: out.parent?.number ?? out.parent, name, prompt };
+    },
+    shape: prompt,
+    writes: true,
+  },
+  versions: {
+    verb: 'versions',
+    args: nameOnly,
+    shape: (text) => JSON.parse(text).versions.map((raw) => new Prompt(JSON.stringify(raw), raw)),
+  },
+  prompts: { verb: 'prompts', args: snake, shape: member('prompts') },
+  diff: {
+    verb: 'diff',
+    args: (name, a, b) => ({ name, a: wire.version(a), b: wire.version(b) }),
+    shape: parsed,
+  },
+  setLabel: {
+    verb: 'set_label',
+    args: (name, label, version, options) => ({ ...moving(options), name, label, version: wire.version(version) }),
+    shape: parsed,
+    writes: true,
+  },
+  unsetLabel: {
+    verb: 'unset_label',
+    args: (name, label, options) => ({ ...snake(options), name, label }),
+    shape: parsed,
+    writes: true,
+  },
+  labels: { verb: 'labels', args: nameOnly, shape: member('labels') },
+  history: { verb: 'history', args: nameLabel, shape: member('moves') },
+  rollback: {
+    verb: 'rollback',
+    args(name, label, options) {
+      const out = snake(options);
+      return { ...out, to: wire.version(out.to), name, label };
+    },
+    shape: parsed,
+    writes: true,
+  },
+  protect: {
+    verb: 'protect',
+    args: (name, label, gate) => ({ name, label, gate: wire.gate(gate) }),
+    shape: member('gate'),
+    writes: true,
+  },
+  unprotect: {
+    verb: 'unprotect',
+    args: (name, label, options) => ({ ...(typeof options === 'string' ? { reason: options } : snake(options)), name, label }),
+    shape: nothing,
+    writes: true,
+  },
+  gate: { verb: 'gate', args: nameLabel, shape: parsed },
+  check: {
+    verb: 'check',
+    args: (name, version, label) => ({ name, version: wire.version(version), label }),
+    shape: parsed,
+    writes: true,
+  },
+  promote: {
+    verb: 'promote',
+    args: (name, version, options) => ({ ...moving(options), name, version: wire.version(version) }),
+    shape: parsed,
+    writes: true,
+  },
+  verdicts: { verb: 'verdicts', args: nameLabel, shape: member('verdicts') },
+  datasets: { verb: 'datasets', args: none, shape: member('datasets') },
+  metric: { verb: 'metric', args: (name, options) => ({ ...snake(options), name }), shape: nothing, writes: true },
+  metrics: { verb: 'metrics', args: none, shape: member('metrics') },
+  startRun: {
+    verb: 'start_run',
+    args(version, dataset, options) {
+      const out = snake(options);
+      if (Array.isArray(out.scorers)) out.scorers = out.scorers.map(wire.scorer);
+      return { ...out, ...wire.ofPrompt(version), ...wire.dataset(dataset) };
+    },
+    shape: asRun,
+    writes: true,
+  },
+  run: { verb: 'run', args: (id) => ({ run: wire.runId(id) }), shape: asRun },
+  runs: {
+    verb: 'runs',
+    args: snake,
+    shape(text) {
+      return parsed(text).runs.map((facts) => new Run(calls(this), facts));
+    },
+  },
+  compare: { verb: 'compare', args: (a, b) => ({ a: wire.runId(a), b: wire.runId(b) }), shape: parsed },
+  scorer: { verb: 'scorer', args: (scorer) => { const s = wire.scorer(scorer); return typeof s === 'string' ? { kind: 'function', name: s } : s; }, shape: parsed },
+  events: { verb: 'events', args: snake, shape: member('events') },
+  verify: { verb: 'verify', args: none, shape: parsed },
+  info: { verb: 'info', args: none, shape: parsed },
+});
+
+module.exports = { Store };

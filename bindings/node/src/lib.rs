@@ -1,0 +1,6 @@
+//! The Node door: texts in, texts out. What they mean is decided in the core; how they look in JavaScript, in `index.js`.
+
+mod error;
+pub mod prompt;
+mod raw;
+pub mod store;

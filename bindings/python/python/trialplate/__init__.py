@@ -1,0 +1,135 @@
+"""SQLite for LLMOps: prompts as versioned artifacts in one local file.
+
+    import trialplate
+
+    store = trialplate.open("prompts.tp")
+    v = store.publish("extraction", "Extract the parties from: {{document}}", model="claude-sonnet-4-6")
+    store.set_label("extraction", "production", v)
+    store.get("extraction").compile(document="Alice sells to Bob.")
+
+A label that any process moves is what the next `get` in every other one returns.
+"""
+
+from __future__ import annotations
+
+from ._errors import (
+    AlreadyExistsError,
+    BusyError,
+    ConflictError,
+    CorruptError,
+    GateRefused,
+    IncompatibleError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StorageError,
+    TrialplateError,
+)
+from ._native import PromptVersion, __version__
+from ._store import Store, open
+
+# The rest is imported when it is used: a process that opens a store and gets a prompt needs none of it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import stats
+    from ._data import Dataset, Run
+    from ._evaluate import Output
+    from ._results import (
+        Change,
+        CheckResult,
+        Comparison,
+        DatasetDiff,
+        DatasetSchemas,
+        DatasetVersion,
+        Diff,
+        Event,
+        Item,
+        ItemComparison,
+        LabelMove,
+        Metric,
+        MetricComparison,
+        MetricSummary,
+        Pending,
+        Prompt,
+        Report,
+        Row,
+        RunInfo,
+        RunSummary,
+        StratumComparison,
+        Verdict,
+        VerdictKey,
+    )
+    from ._specs import Check, Gate, Scorer
+
+_HOMES = {
+    "_data": ("Dataset", "Run"),
+    "_evaluate": ("Output",),
+    "_specs": ("Check", "Gate", "Scorer"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "stats":
+        return import_module("trialplate.stats")
+    if name not in __all__:
+        raise AttributeError(f"module 'trialplate' has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "_results")
+    found = globals()[name] = getattr(import_module(f"trialplate.{home}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "AlreadyExistsError",
+    "BusyError",
+    "Change",
+    "Check",
+    "CheckResult",
+    "Comparison",
+    "ConflictError",
+    "CorruptError",
+    "Dataset",
+    "DatasetDiff",
+    "DatasetSchemas",
+    "DatasetVersion",
+    "Diff",
+    "Event",
+    "Gate",
+    "GateRefused",
+    "IncompatibleError",
+    "InvalidError",
+    "Item",
+    "ItemComparison",
+    "LabelMove",
+    "Metric",
+    "MetricComparison",
+    "MetricSummary",
+    "NotFoundError",
+    "Output",
+    "Pending",
+    "Prompt",
+    "PromptVersion",
+    "RefusedError",
+    "Report",
+    "Row",
+    "Run",
+    "RunInfo",
+    "RunSummary",
+    "Scorer",
+    "StorageError",
+    "Store",
+    "StratumComparison",
+    "TrialplateError",
+    "Verdict",
+    "VerdictKey",
+    "__version__",
+    "open",
+    "stats",
+]

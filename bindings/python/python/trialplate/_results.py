@@ -1,0 +1,658 @@
+"""What verbs return: frozen records, read from the core's JSON by one reader.
+
+`to_dict()` gives the core's JSON back. A member that this version of the package does not know yet is still
+there: as an attribute, as `record["name"]` and in `to_dict()`.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from . import _html
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def moment(text: str) -> datetime:
+    """An aware datetime in UTC from the core's RFC 3339 text."""
+    # Before 3.11 `fromisoformat` knows no Z.
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+
+
+def plain(value: Any) -> Any:
+    """What stands for an object in JSON; None if nothing does. What the native module calls."""
+    if isinstance(value, Result):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
+        return dump(mode="json")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if callable(to_dict := getattr(value, "to_dict", None)) and type(value).__module__.startswith("trialplate"):
+        return to_dict()
+    # Scalars of NumPy and its kin, which are numbers to everyone but `isinstance`.
+    if getattr(value, "shape", None) == () and callable(item := getattr(value, "item", None)):
+        scalar = item()
+        return scalar if isinstance(scalar, (bool, int, float, str)) else None
+    return None
+
+
+def members(value: Any) -> dict[str, Any]:
+    """The values of a mapping, a dataclass or a model by their names. What `compile` calls."""
+    found = value if isinstance(value, dict) else plain(value)
+    if not isinstance(found, dict):
+        from ._errors import InvalidError
+
+        kind = type(value).__name__
+        raise InvalidError(f"values are a mapping, a dataclass or a model, not {kind}", code="invalid-argument")
+    return found
+
+
+Reader = Callable[[Any], Any]
+
+
+def _reader(hint: Any) -> Reader | None:
+    """How a member of that type is read; None if JSON's own value is right."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        # A member that is null is never read, so what it is otherwise decides.
+        return next(_reader(arg) for arg in get_args(hint) if arg is not type(None))
+    if origin in (list, dict):
+        inner = _reader(get_args(hint)[-1])
+        if inner is None:
+            return None
+        if origin is list:
+            return lambda values: [inner(value) for value in values]
+        return lambda values: {name: inner(value) for name, value in values.items()}
+    if hint is datetime:
+        return moment
+    if isinstance(hint, type) and issubclass(hint, Result):
+        return hint.from_dict
+    return None
+
+
+@functools.cache
+def _members(cls: type[Any]) -> tuple[tuple[Callable[[Any, Any], None], str, Reader | None], ...]:
+    """For each field: what sets it (a slot, past the frozen `__setattr__`), its JSON name, how it is read."""
+    hints = get_type_hints(cls)
+    return tuple(
+        (getattr(cls, f.name).__set__, f.metadata.get("json", f.name), _reader(hints[f.name]))
+        for f in dataclasses.fields(cls)
+    )
+
+
+class Result:
+    """The base of the records."""
+
+    __slots__ = ("_data",)
+    _data: dict[str, Any]
+    #: The fields that the repr shows; all of them if empty.
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Reads a record from the core's JSON."""
+        record = cls.__new__(cls)
+        object.__setattr__(record, "_data", data)
+        for put, name, read in _members(cls):  # type: ignore[arg-type]
+            value = data.get(name)
+            put(record, value if read is None or value is None else read(value))
+        return record
+
+    def __post_init__(self) -> None:
+        data = {f.metadata.get("json", f.name): getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        object.__setattr__(self, "_data", data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as the core's JSON has it."""
+        return copy.deepcopy(dict(self._data))
+
+    def to_json(self) -> str:
+        """The record as JSON text."""
+        return json.dumps(self._data, ensure_ascii=False)
+
+    def __getitem__(self, name: str) -> Any:
+        """A member by its JSON name."""
+        return self._data[name]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Members whose names are Python's words ("from"), and those of a newer core.
+            if not name.startswith("_") and name in self._data:
+                return self._data[name]
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result) or type(other) is not type(self):
+            return NotImplemented
+        return self._data == other._data
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self._data, sort_keys=True, default=str))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self._data)
+
+    def __repr__(self) -> str:
+        names = self._shown or [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        shown = (f"{name}={_html.short(getattr(self, name))}" for name in names)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _again(cls: type[Result], data: dict[str, Any]) -> Result:
+    return cls.from_dict(data)
+
+
+# `eq=False, repr=False`: the ones of Result stand.
+_record = dataclass(frozen=True, slots=True, eq=False, repr=False)
+if TYPE_CHECKING:
+    _record = dataclass(frozen=True, eq=False, repr=False)
+
+
+@_record
+class LabelMove(Result):
+    """One entry of a label's append-only history.
+
+    Attributes:
+        from_version: the version it pointed to before; None if it was not set.
+        to_version: the version it points to since; None if it was taken off.
+        verdict: the id of the verdict that the move rests on.
+        rollback: whether it moved back to where it had been.
+        override: whether it moved against its gate's verdict.
+    """
+
+    _shown = ("prompt", "label", "from_version", "to_version", "actor", "reason", "at")
+
+    prompt: str
+    label: str
+    seq: int
+    at: datetime
+    actor: str | None
+    from_version: int | None = field(metadata={"json": "from"})
+    to_version: int | None = field(metadata={"json": "to"})
+    reason: str | None
+    verdict: str | None
+    rollback: bool
+    override: bool
+
+    @property
+    def to(self) -> int | None:
+        """The version it points to since."""
+        return self.to_version
+
+
+@_record
+class ScorerRef(Result):
+    """A scorer as a run knows it: its metric's name and the content id of its configuration."""
+
+    name: str
+    id: str
+
+
+@_record
+class Baseline(Result):
+    """The version that holds the label, with which a candidate is compared."""
+
+    version: int
+    version_id: str
+
+
+@_record
+class DatasetRef(Result):
+    """A dataset at the version whose items were judged."""
+
+    dataset: str
+    version: int
+    root: str
+
+
+@_record
+class VerdictKey(Result):
+    """What a verdict is about. If any of it changes, the verdict no longer applies."""
+
+    prompt: str
+    label: str
+    version: int
+    version_id: str
+    gate: str
+    datasets: list[DatasetRef]
+    scorers: list[ScorerRef]
+    baseline: Baseline | None
+
+
+@_record
+class ItemNote(Result):
+    """An item that a check wants a person to look at, with its scores."""
+
+    key: str
+    baseline: float | None
+    candidate: float | None
+
+
+@_record
+class CheckResult(Result):
+    """What one check of a gate found."""
+
+    _shown = ("check", "metric", "outcome", "sentence")
+
+    check: str
+    metric: str | None
+    outcome: str
+    mode: str | None
+    sentence: str
+    n: int
+    n_missing: int
+    value: float | None
+    baseline: float | None
+    lower: float | None
+    upper: float | None
+    threshold: float | None
+    items: list[ItemNote]
+
+
+@_record
+class EvidenceRef(Result):
+    """A run whose rows a verdict rests on."""
+
+    run: str
+    version: int
+    rows_root: str
+
+
+@_record
+class Verdict(Result):
+    """What a gate says about one version, for one label, on one state of the evidence.
+
+    True if it is a pass: `if store.check(…): …`.
+
+    Attributes:
+        outcome: `pass`, `fail` or `cannot-tell`.
+    """
+
+    _shown = ("outcome", "sentence", "id")
+
+    id: str
+    outcome: str
+    sentence: str
+    key: VerdictKey
+    checks: list[CheckResult]
+    evidence: list[EvidenceRef]
+    at: datetime
+
+    def __bool__(self) -> bool:
+        return self.outcome == "pass"
+
+    def _repr_html_(self) -> str:
+        return _html.verdict_html(self)
+
+
+@_record
+class RunInfo(Result):
+    """The facts of a run: one version on one dataset version."""
+
+    _shown = ("id", "name", "prompt", "version", "dataset", "dataset_version", "items", "trials", "finished_at")
+
+    id: str
+    name: str | None
+    prompt: str
+    version: int
+    version_id: str
+    dataset: str
+    dataset_version: int
+    dataset_root: str
+    items: int
+    trials: int
+    scorers: list[ScorerRef]
+    started_at: datetime
+    actor: str | None
+    finished_at: datetime | None
+    row_count: int | None = field(metadata={"json": "rows"})
+    rows_root: str | None
+
+
+@_record
+class MetricSummary(Result):
+    """A metric over the items of one run; trials are averaged first."""
+
+    n: int
+    n_missing: int
+    mean: float | None
+    sd: float | None
+    se: float | None
+    min: float | None
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    max: float | None
+
+
+@_record
+class RunSummary(Result):
+    """One run at a glance."""
+
+    _shown = ("rows", "rows_expected", "errors", "metrics", "cost_usd_total")
+
+    run: RunInfo
+    rows: int
+    rows_expected: int
+    errors: int
+    metrics: dict[str, MetricSummary]
+    latency_ms: MetricSummary
+    cost_usd: MetricSummary
+    cost_usd_total: float
+    tokens_in_total: int
+    tokens_out_total: int
+
+
+@_record
+class Row(Result):
+    """What a run recorded about one item and trial."""
+
+    key: str
+    item_id: str
+    trial: int
+    output: Any
+    error: str | None
+    scores: dict[str, Any]
+    latency_ms: float | None
+    cost_usd: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    at: datetime
+
+
+@_record
+class MetricComparison(Result):
+    """One metric in two runs, paired by item.
+
+    Attributes:
+        n: items scored in both runs; `n_missing` the ones that are not.
+        diff: the second run minus the first; `se` its standard error, `ci_low` and `ci_high` its 95 % interval.
+        verdict: `b_better`, `b_worse` or `undecided`; the status where there is no test.
+        improved: items that the second run scores better; `regressed` worse, `unchanged` the same.
+    """
+
+    _shown = ("n", "mean_a", "mean_b", "diff", "ci_low", "ci_high", "p_value", "verdict", "regressed")
+
+    status: str
+    n: int
+    n_missing: int
+    mean_a: float | None
+    mean_b: float | None
+    sd_a: float | None
+    sd_b: float | None
+    se_a: float | None
+    se_b: float | None
+    diff: float | None
+    se: float | None
+    df: float | None
+    t: float | None
+    p_value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    verdict: str
+    improved: int
+    unchanged: int
+    regressed: int
+    direction: str
+    sentence: str
+
+
+@_record
+class ItemComparison(Result):
+    """One item in two runs: its scores by metric, and the second minus the first."""
+
+    key: str
+    stratum: str | None
+    a: dict[str, float | None]
+    b: dict[str, float | None]
+    diff: dict[str, float | None]
+
+
+@_record
+class StratumComparison(Result):
+    """One stratum in two runs. Not a verdict: look here for what to test next."""
+
+    metrics: dict[str, MetricComparison]
+
+
+@_record
+class Comparison(Result):
+    """Two runs compared, paired by item.
+
+    Attributes:
+        dataset_changed: whether the runs saw different versions of the dataset; items that differ are not paired.
+        scorer_changed: metrics that the two runs took from different scorers: not comparable.
+    """
+
+    _shown = ("metrics", "sentence")
+
+    run_a: RunInfo
+    run_b: RunInfo
+    dataset_changed: bool
+    scorer_changed: list[str]
+    metrics: dict[str, MetricComparison]
+    items: list[ItemComparison]
+    strata: dict[str, StratumComparison]
+    sentence: str
+
+    def _repr_html_(self) -> str:
+        return _html.comparison_html(self)
+
+
+@_record
+class DatasetVersion(Result):
+    """One immutable version of a dataset.
+
+    Attributes:
+        root: the hash over (key, item id) of every item, in the order of the keys.
+        items: how many items it holds; `added`, `changed` and `archived` against the version before.
+    """
+
+    dataset: str
+    version: int
+    root: str
+    items: int
+    added: int
+    changed: int
+    archived: int
+    at: datetime
+    actor: str | None
+
+
+@_record
+class DatasetDiff(Result):
+    """The keys of the items that lie between two versions of a dataset."""
+
+    added: list[str]
+    changed: list[str]
+    archived: list[str]
+
+
+@_record
+class Item(Result):
+    """One item of a dataset: what goes in, and what should come out."""
+
+    key: str | None = None
+    id: str | None = None
+    input: Any = None
+    expected: Any = None
+    metadata: Any = None
+    stratum: str | None = None
+    source_trace: str | None = None
+
+
+@_record
+class Pending(Item):
+    """An item and a trial that a run has no row for yet."""
+
+    trial: int = 1
+
+
+@_record
+class Change(Result):
+    """One difference between two contents.
+
+    Attributes:
+        path: where, such as `params.temperature` or `messages[1].content`.
+        kind: `added`, `removed` or `changed`.
+        from_value: the first content's value; `to_value` the second's.
+    """
+
+    path: str
+    kind: str
+    from_value: Any = field(metadata={"json": "from"})
+    to_value: Any = field(metadata={"json": "to"})
+
+    @property
+    def to(self) -> Any:
+        """The second content's value."""
+        return self.to_value
+
+
+@_record
+class Piece(Result):
+    """A run of words that are all equal (`equal`), inserted (`insert`) or deleted (`delete`)."""
+
+    tag: str
+    text: str
+
+
+@_record
+class TextDiff(Result):
+    """The word diff of one changed text."""
+
+    path: str
+    hunks: list[Piece]
+
+
+@_record
+class Diff(Result):
+    """Every difference between two versions. True if there is one; as text a unified diff."""
+
+    _shown = ("changes",)
+
+    changes: list[Change]
+    text: list[TextDiff]
+    unified: str
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        return self.unified
+
+    def _repr_html_(self) -> str:
+        return _html.diff_html(self)
+
+
+@_record
+class Event(Result):
+    """One entry of the store's hash-chained log."""
+
+    _shown = ("seq", "at", "actor", "kind", "data")
+
+    seq: int
+    at: datetime
+    actor: str | None
+    kind: str
+    data: dict[str, Any]
+    prev: str
+    hash: str
+
+
+@_record
+class Report(Result):
+    """What `verify` found. True if every hash and every link holds.
+
+    Attributes:
+        broken: the first one that does not, in words.
+    """
+
+    ok: bool
+    broken: str | None
+    events: int
+    objects: int
+    prompts: int
+    versions: int
+    labels: int
+    verdicts: int
+    dataset_versions: int
+    runs: int
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+@_record
+class Metric(Result):
+    """What a metric declares about its scores."""
+
+    kind: str
+    min: float | None
+    max: float | None
+    categories: list[str] | None
+    direction: str
+
+
+@_record
+class DatasetSchemas(Result):
+    """The JSON Schemas that the items of a dataset satisfy."""
+
+    input: Any = None
+    expected: Any = None
+
+
+class Prompt(str):
+    """A prompt at a glance. It is its name: give it wherever a name goes.
+
+    Attributes:
+        name: its name, as a plain str.
+        latest: the number of its newest version.
+        labels: its labels and the versions they point to.
+        protected: the labels that a gate protects.
+        tags: the tags of its newest version.
+        updated_at: when its newest version was published.
+    """
+
+    name: str
+    latest: int
+    labels: dict[str, int]
+    protected: list[str]
+    tags: list[str]
+    updated_at: datetime
+    _data: dict[str, Any]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Prompt:
+        """Reads it from the core's JSON."""
+        prompt = cls(data["name"])
+        prompt._data = dict(data)
+        prompt.name = data["name"]
+        prompt.latest = data["latest"]
+        prompt.labels = data["labels"]
+        prompt.protected = data["protected"]
+        prompt.tags = data["tags"]
+        prompt.updated_at = moment(data["updated_at"])
+        return prompt
+
+    def to_dict(self) -> dict[str, Any]:
+        """It as the core's JSON has it."""
+        return copy.deepcopy(self._data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Prompt.from_dict, (self._data,)
+
+    def __repr__(self) -> str:
+        return f"Prompt({str(self)!r}, latest={self.latest}, labels={self.labels!r})"

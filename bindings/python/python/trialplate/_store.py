@@ -1,0 +1,488 @@
+"""The store: one method per verb of the core.
+
+What is left out crosses as null: the core fills in the defaults, and checks everything.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import _native
+from ._errors import InvalidError
+from ._lazy import Lazy
+from ._native import PromptVersion
+
+# A process that opens a store and gets a prompt imports none of this: it would take longer than the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from . import _data as data
+    from . import _results as records
+    from . import _specs as specs
+    from ._data import Dataset, Run
+    from ._results import Comparison, DatasetVersion, Diff, Event, LabelMove, Metric, Prompt, Report, Verdict
+    from ._specs import Gate, ScorerLike
+
+    VersionLike = int | str | PromptVersion
+    TimeLike = datetime | str | float
+else:
+    data = Lazy("trialplate._data")
+    records = Lazy("trialplate._results")
+    specs = Lazy("trialplate._specs")
+
+
+def _version(version: Any) -> Any:
+    """A version as the core reads one: its number, its id, or itself. Anything else the core refuses."""
+    if isinstance(version, PromptVersion):
+        return {"name": version.name, "number": version.number, "id": version.id}
+    return version
+
+
+def _time(at: Any) -> str:
+    from datetime import datetime, timezone
+
+    if isinstance(at, str):
+        return at
+    if isinstance(at, datetime):
+        if at.utcoffset() is None:
+            raise InvalidError(
+                "a time needs its zone: use datetime.now(timezone.utc), or at.astimezone() for the machine's zone",
+                code="invalid-time",
+            )
+        return at.isoformat()
+    if isinstance(at, (int, float)) and not isinstance(at, bool):
+        try:
+            return datetime.fromtimestamp(at, timezone.utc).isoformat()
+        except (OverflowError, ValueError, OSError):
+            raise InvalidError(f"there is no such time given=`{at}`", code="invalid-time") from None
+    kind = type(at).__name__
+    raise InvalidError(f"a time is a datetime, RFC 3339 text or seconds since 1970, not {kind}", code="invalid-time")
+
+
+def _texts(texts: str | Iterable[str] | None) -> list[str] | None:
+    """A list of texts; one text is not a list of letters."""
+    return None if texts is None else [texts] if isinstance(texts, str) else list(texts)
+
+
+class Store(_native.Store):
+    """One file of versioned prompts, datasets, runs, scores and gates. Made by `trialplate.open`.
+
+    Safe from threads, in forked children and beside any number of other processes. A context manager. It can be
+    pickled: the other process opens the file for itself.
+    """
+
+    _options: tuple[Any, ...] = (False, None, None)
+
+    def __new__(
+        cls,
+        path: str | os.PathLike[str],
+        read_only: bool = False,
+        busy_timeout: float | None = None,
+        actor: str | None = None,
+    ) -> Self:
+        store = super().__new__(cls, os.fspath(path), read_only, busy_timeout, actor)
+        store._options = (read_only, busy_timeout, actor)
+        return store
+
+    def _call(self, verb: str, /, **arguments: Any) -> Any:
+        return self.ask(verb, arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (os.path.abspath(self.path), *self._options)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r}{', closed' if self.closed else ''})"
+
+    # ---- prompts
+
+    def publish(
+        self,
+        name: str,
+        prompt: str | Iterable[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        tools: Iterable[Any] | None = None,
+        response_schema: Any = None,
+        message: str | None = None,
+        author: str | None = None,
+        parent: int | PromptVersion | None = None,
+        labels: str | Iterable[str] | None = None,
+        tags: str | Iterable[str] | None = None,
+    ) -> PromptVersion:
+        """Publishes a content as the next version of a prompt.
+
+        The same content again gives the version that is there, and writes nothing.
+
+        Args:
+            prompt: the text, or a list of messages and placeholders (`{"type": "placeholder", "name": …}`).
+            params: temperature, max_tokens, … any JSON.
+            response_schema: the JSON Schema that an output must satisfy; a pydantic model class will do.
+            message: why.
+            author: who; by default the store's `actor`.
+            parent: the version it was derived from.
+            labels: labels to move to it in the same transaction.
+
+        Raises:
+            InvalidError: `invalid-name`, `invalid-content`, `invalid-json`, `invalid-schema`, `too-large`.
+            RefusedError: `label-protected` for a label that only `promote` may move.
+        """
+        if isinstance(response_schema, type) and hasattr(response_schema, "model_json_schema"):
+            response_schema = response_schema.model_json_schema()
+        published = self.call(
+            "publish",
+            {
+                "name": name,
+                "prompt": _listed(prompt),
+                "model": model,
+                "params": params,
+                "tools": _listed(tools),
+                "response_schema": response_schema,
+                "message": message,
+                "author": author,
+                "parent": parent.number if isinstance(parent, PromptVersion) else parent,
+                "labels": _texts(labels),
+                "tags": _texts(tags),
+            },
+        )
+        return PromptVersion.from_json(published)
+
+    def _get(
+        self,
+        name: str,
+        *,
+        label: str | None = None,
+        version: VersionLike | None = None,
+        id: str | None = None,
+        at: TimeLike | None = None,
+    ) -> PromptVersion:
+        # What the native `get` calls for everything but a label.
+        given = {
+            "name": name,
+            "label": label,
+            "version": _version(version),
+            "id": id,
+            "at": None if at is None else _time(at),
+        }
+        return PromptVersion.from_json(self.call("get", given))
+
+    _get.__qualname__ = "Store.get"
+
+    def prompts(self, prefix: str | None = None, *, search: str | None = None, tag: str | None = None) -> list[Prompt]:
+        """The prompts that fit, in the order of their names.
+
+        Args:
+            prefix: only names that begin so, such as a folder (`billing/`).
+            search: only prompts whose name, newest text, message or tags contain this, whatever the case.
+            tag: only prompts whose newest version carries this tag.
+        """
+        return [
+            records.Prompt.from_dict(p) for p in self._call("prompts", prefix=prefix, search=search, tag=tag)["prompts"]
+        ]
+
+    def diff(self, name: str, a: VersionLike, b: VersionLike) -> Diff:
+        """What differs from version `a` to `b`: members of the content, and words of the text."""
+        return records.Diff.from_dict(self._call("diff", name=name, a=_version(a), b=_version(b)))
+
+    # ---- labels
+
+    def set_label(
+        self,
+        name: str,
+        label: str,
+        version: VersionLike,
+        *,
+        expected: VersionLike | None = None,
+        reason: str | None = None,
+    ) -> LabelMove:
+        """Points a label at a version: one durable transaction, one entry of the history.
+
+        Args:
+            expected: compare-and-set: where the label must be found; 0 if it must not be set yet.
+
+        Raises:
+            RefusedError: `label-protected` if a gate guards it; use `promote`.
+            ConflictError: `label-moved` if it is not where `expected` says.
+            NotFoundError: `version-not-found`, `prompt-not-found`.
+            InvalidError: `invalid-label`, `version-of-another-prompt`.
+        """
+        moved = self._call(
+            "set_label", name=name, label=label, version=_version(version), expected=_version(expected), reason=reason
+        )
+        return records.LabelMove.from_dict(moved)
+
+    def unset_label(self, name: str, label: str, *, reason: str | None = None) -> LabelMove:
+        """Takes a label off.
+
+        Raises:
+            RefusedError: `label-protected`.
+            NotFoundError: `label-not-found`.
+        """
+        return records.LabelMove.from_dict(self._call("unset_label", name=name, label=label, reason=reason))
+
+    def labels(self, name: str) -> dict[str, int]:
+        """The labels of a prompt and the versions they point to; `latest` is not among them."""
+        return dict(self._call("labels", name=name)["labels"])
+
+    def history(self, name: str, label: str) -> list[LabelMove]:
+        """Every move of a label, oldest first."""
+        return [records.LabelMove.from_dict(move) for move in self._call("history", name=name, label=label)["moves"]]
+
+    def rollback(self, name: str, label: str, *, to: VersionLike | None = None, reason: str | None = None) -> LabelMove:
+        """Moves a label back to the version it pointed to before, or to an earlier one. Always allowed.
+
+        Raises:
+            RefusedError: `nothing-to-roll-back`.
+        """
+        return records.LabelMove.from_dict(
+            self._call("rollback", name=name, label=label, to=_version(to), reason=reason)
+        )
+
+    # ---- gates
+
+    def protect(self, name: str, label: str, gate: Gate | Mapping[str, Any]) -> str:
+        """Binds a gate to a label: from now on only `promote` and `rollback` move it.
+
+        Returns:
+            The gate's content id.
+
+        Raises:
+            InvalidError: `invalid-gate`.
+        """
+        given = dict(gate.to_dict() if isinstance(gate, specs.Gate) else gate)
+        given.pop("id", None)
+        return str(self._call("protect", name=name, label=label, gate=given)["gate"])
+
+    def unprotect(self, name: str, label: str, *, reason: str) -> None:
+        """Takes the gate off a label. The log keeps who did it, and why."""
+        self._call("unprotect", name=name, label=label, reason=reason)
+
+    def gate(self, name: str, label: str) -> Gate:
+        """The gate that protects a label.
+
+        Raises:
+            NotFoundError: `gate-not-found` if there is none.
+        """
+        return specs.Gate.from_dict(self._call("gate", name=name, label=label))
+
+    def check(self, name: str, version: VersionLike, label: str) -> Verdict:
+        """Judges a version by the gate of a label, and stores the verdict. Nothing moves."""
+        return records.Verdict.from_dict(self._call("check", name=name, version=_version(version), label=label))
+
+    def promote(
+        self,
+        name: str,
+        version: VersionLike,
+        to: str,
+        *,
+        override: str | None = None,
+        reason: str | None = None,
+        expected: VersionLike | None = None,
+    ) -> LabelMove:
+        """Moves a label to a version if its gate lets it. One transaction: judged and moved, or neither.
+
+        Args:
+            to: the label.
+            override: moves it against the verdict, for this reason, which stays in the log for ever.
+
+        Raises:
+            GateRefused: `gate-refused`; its `verdict` says why.
+            RefusedError: `reason-required` for an empty override.
+            ConflictError: `label-moved`.
+        """
+        moved = self._call(
+            "promote",
+            name=name,
+            version=_version(version),
+            to=to,
+            override=override,
+            reason=reason,
+            expected=_version(expected),
+        )
+        return records.LabelMove.from_dict(moved)
+
+    def verdicts(self, name: str, label: str) -> list[Verdict]:
+        """Every verdict on the versions of a prompt for a label, oldest first."""
+        return [
+            records.Verdict.from_dict(verdict) for verdict in self._call("verdicts", name=name, label=label)["verdicts"]
+        ]
+
+    # ---- datasets and metrics
+
+    def dataset(self, name: str) -> Dataset:
+        """A dataset by its name. Nothing is read or written yet: `add` makes it."""
+        return data.Dataset(self, name)
+
+    def datasets(self) -> list[DatasetVersion]:
+        """The newest version of every dataset, in the order of their names."""
+        return [records.DatasetVersion.from_dict(dataset) for dataset in self._call("datasets")["datasets"]]
+
+    def metric(
+        self,
+        name: str,
+        kind: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        categories: Iterable[str] | None = None,
+        direction: str | None = None,
+    ) -> None:
+        """Declares what the scores of a metric may be. Declaring the same again is fine.
+
+        Args:
+            kind: `numeric` (the default), `boolean` or `categorical`.
+            categories: the names that a categorical score can have.
+            direction: `higher` (the default) or `lower` is better.
+
+        Raises:
+            AlreadyExistsError: `metric-exists` if it is declared otherwise already.
+            InvalidError: `invalid-score`, `invalid-name`.
+        """
+        names = _texts(categories)
+        self._call("metric", name=name, kind=kind, min=min, max=max, categories=names, direction=direction)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Every declared metric."""
+        return {name: records.Metric.from_dict(metric) for name, metric in self._call("metrics")["metrics"].items()}
+
+    # ---- runs
+
+    def start_run(
+        self,
+        version: VersionLike,
+        dataset: Dataset | str,
+        *,
+        scorers: Iterable[ScorerLike] | None = None,
+        trials: int | None = None,
+        name: str | None = None,
+        prompt: str | None = None,
+    ) -> Run:
+        """Starts a run of a version on a dataset, or resumes the unfinished one of the same name.
+
+        Args:
+            dataset: a dataset (pinned by `at` or at its newest version), or its name.
+            scorers: what scores the outputs: a Scorer, a function of yours, or the name of one.
+            trials: how often each item is tried; once if left out.
+            prompt: the prompt's name, if the version is a number or an id.
+
+        Raises:
+            ConflictError: `run-differs` if the unfinished run of that name is about something else.
+            NotFoundError: `dataset-not-found`, `version-not-found`.
+        """
+        if prompt is None and isinstance(version, PromptVersion):
+            prompt = version.name
+        if prompt is None:
+            raise InvalidError(
+                "a number or an id alone names no prompt: give prompt=, or the PromptVersion argument=`prompt`",
+                code="invalid-argument",
+            )
+        started = self._call(
+            "start_run",
+            prompt=prompt,
+            version=_version(version),
+            dataset=dataset.name if isinstance(dataset, data.Dataset) else dataset,
+            dataset_version=dataset._at if isinstance(dataset, data.Dataset) else None,
+            scorers=None if scorers is None else [specs.scorer(s) for s in scorers],
+            trials=trials,
+            name=name,
+        )
+        return data.Run._of(self, started)
+
+    def run(self, id: str) -> Run:
+        """A run by its id."""
+        return data.Run._of(self, self._call("run", run=id))
+
+    def runs(self, prompt: str | None = None) -> list[Run]:
+        """The runs, oldest first; of one prompt, if one is named."""
+        return [data.Run._of(self, run) for run in self._call("runs", prompt=prompt)["runs"]]
+
+    def evaluate(
+        self,
+        version: VersionLike,
+        dataset: Dataset | str,
+        task: Callable[..., Any],
+        scorers: Iterable[ScorerLike] | None = None,
+        *,
+        trials: int | None = None,
+        concurrency: int = 8,
+        name: str | None = None,
+        prompt: str | None = None,
+        progress: bool | None = None,
+    ) -> Run:
+        """Runs a task on every item, scores what comes out, and finishes the run.
+
+        An unfinished run of the same `name` is resumed: what is recorded is not done again. An exception of the
+        task becomes an error row; Ctrl-C leaves the run unfinished.
+
+        Args:
+            task: called as `task(item)`, `task(item, prompt)` or by keyword (`item`, `prompt`); returns the output,
+                or a `trialplate.Output` with its cost and tokens.
+            scorers: a Scorer, a function of `(output)`, `(output, expected)` or `(output, expected, item)`, or a name.
+            concurrency: how many calls run at once.
+            progress: False for no progress bar; by default one where somebody looks, if tqdm is installed.
+        """
+        from ._evaluate import evaluate
+
+        given = None if scorers is None else [specs.scorer(s) for s in scorers]
+        run = self.start_run(version, dataset, scorers=given, trials=trials, name=name, prompt=prompt)
+        return evaluate(self, run, task, given or [], concurrency=concurrency, progress=progress)
+
+    def compare(self, a: Run | str, b: Run | str) -> Comparison:
+        """Two runs, paired by item: per metric the difference, its interval, a verdict, and what got worse.
+
+        Raises:
+            InvalidError: `invalid-argument` if they are about different datasets.
+        """
+        return records.Comparison.from_dict(self._call("compare", a=getattr(a, "id", a), b=getattr(b, "id", b)))
+
+    # ---- the whole store
+
+    def events(self, after: int | None = None, limit: int | None = None) -> list[Event]:
+        """The log, oldest first: what lies behind position `after`, at most `limit` entries."""
+        given = {} if after is None else {"after": after}
+        return [records.Event.from_dict(event) for event in self._call("events", limit=limit, **given)["events"]]
+
+    def verify(self) -> Report:
+        """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions."""
+        return records.Report.from_dict(self._call("verify"))
+
+    def info(self) -> dict[str, Any]:
+        """The path, how many events there are, when the last one was."""
+        return dict(self._call("info"))
+
+
+def _listed(values: Any) -> Any:
+    """A list of what an iterator yields; anything else as it is, for the core to judge."""
+    return list(values) if hasattr(values, "__next__") else values
+
+
+def open(
+    path: str | os.PathLike[str], read_only: bool = False, busy_timeout: float = 5.0, actor: str | None = None
+) -> Store:
+    """Opens a store; makes the file if it is missing.
+
+    Args:
+        path: the file.
+        read_only: refuses every write, and a file that is not there.
+        busy_timeout: how many seconds a write waits for another process before it gives up with `busy`.
+        actor: who is written down as the author of what is done through this handle.
+
+    Raises:
+        IncompatibleError: `not-a-store`, `newer-format`, `locks-unsupported`.
+        NotFoundError: `store-not-found` if it is opened read-only and is not there.
+        CorruptError, BusyError, StorageError.
+    """
+    return Store(path, read_only, busy_timeout, actor)

@@ -1,0 +1,82 @@
+//! SQLite for LLMOps: prompts as versioned production artifacts in one local file.
+//!
+//! A [`Store`] is one file. It holds [`PromptVersion`]s (a text or chat template, the model, its parameters,
+//! tools and a response schema: change any of them and it is another version), labels that point to versions,
+//! datasets, runs with their scores, and gates that guard labels. Deploying is moving the label `production`;
+//! rolling back is moving it back. Any number of processes have the file open at once, and a label moved in
+//! one is what the next [`Store::get`] in the others returns.
+//!
+//! ```
+//! # fn main() -> trialplate::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! use trialplate::{Content, Selector, Store};
+//!
+//! let store = Store::open(dir.path().join("prompts.tp"))?;
+//! let content = Content::text("Extract the parties from: {{document}}")
+//!     .model("claude-sonnet-4-6")
+//!     .param("temperature", 0.0);
+//! let v = store.publish("extraction", content, Default::default())?;
+//! store.set_label("extraction", "production", &(&v).into(), Default::default())?;
+//!
+//! let p = store.get("extraction", Selector::default())?; // by default the label `production`
+//! let values = serde_json::json!({"document": "Alice sells to Bob."});
+//! assert_eq!(p.compile(values.as_object().unwrap())?.as_text(), Some("Extract the parties from: Alice sells to Bob."));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who owns whom
+//! ```text
+//! Store ── one file
+//!  ├─ Prompt ── PromptVersion 1, 2, 3 … ◄── Label ── LabelMove, LabelMove …
+//!  │                    ▲                     ▲
+//!  ├─ Dataset ── DatasetVersion ── Item       │ protects
+//!  │                    ▲                   Gate ── Check, Check …
+//!  ├─ Run ── Row (item × trial) ── Score      │ judges by runs
+//!  │                                        Verdict
+//!  └─ Event, Event … (hash-chained; everything above is in it)
+//! ```
+//!
+//! Nothing in this crate prints, reads the environment or the home folder.
+
+mod codec;
+mod compare;
+mod datasets;
+mod error;
+mod gates;
+mod model;
+mod prompts;
+mod runs;
+mod scorers;
+pub mod stats;
+mod storage;
+mod store;
+
+pub use compare::{
+    Comparison, ItemComparison, MetricComparison, MetricSummary, RunSummary, StratumComparison,
+};
+pub use datasets::write::DatasetSchemas;
+pub use error::{Error, Kind, Result};
+pub use model::content::Content;
+pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
+pub use model::event::Event;
+pub use model::gate::{Check, Gate, Mode as GateMode, ToleranceKind};
+pub use model::id::{ContentId, IdPrefix, RunId};
+pub use model::name::{DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName};
+pub use model::run::{NewRow, Pending, Row, Run, ScorerRef};
+pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
+pub use model::selector::{Selector, VersionRef};
+pub use model::template::{Names, Template};
+pub use model::time::Timestamp;
+pub use model::verdict::{
+    Baseline, CheckResult, DatasetRef, EvidenceRef, ItemNote, Outcome, Verdict, VerdictKey,
+};
+pub use model::version::{LabelMove, PromptSummary, PromptVersion};
+pub use prompts::diff::{Change, ChangeKind, ContentDiff, Piece, PieceTag, TextDiff, diff_content};
+pub use prompts::labels::Expected;
+pub use prompts::modes::Mode;
+pub use prompts::query::PromptFilter;
+pub use prompts::render::Compiled;
+pub use prompts::versions::PublishOptions;
+pub use scorers::{Scorer, ScorerKind};
+pub use store::{MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, VERBS};

@@ -1,0 +1,228 @@
+//! Ids: bytes inside, text outside.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result};
+
+const PREFIX: &str = "b3:";
+
+/// The BLAKE3 digest of a canonical JSON text behind a domain tag; as text `b3:` and 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentId([u8; 32]);
+
+impl ContentId {
+    /// Wraps the 32 bytes of a digest.
+    pub const fn from_bytes(bytes: [u8; 32]) -> ContentId {
+        ContentId(bytes)
+    }
+
+    /// The 32 bytes of the digest.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first eight hex digits behind the prefix, for people.
+    pub fn short(&self) -> String {
+        self.to_string()[..PREFIX.len() + 8].to_owned()
+    }
+}
+
+impl fmt::Display for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(PREFIX)?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ContentId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ContentId> {
+        match text.parse::<IdPrefix>()?.whole() {
+            Some(id) => Ok(id),
+            None => Err(Error::InvalidId { given: text.to_owned() }),
+        }
+    }
+}
+
+impl Serialize for ContentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ContentId, D::Error> {
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        } else {
+            <[u8; 32]>::deserialize(deserializer).map(ContentId)
+        }
+    }
+}
+
+/// A content id or its first digits (at least eight), as a person types it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPrefix {
+    digits: String,
+}
+
+impl IdPrefix {
+    /// The whole id, if all 64 digits were given.
+    pub fn whole(&self) -> Option<ContentId> {
+        let mut bytes = [0; 32];
+        if self.digits.len() != 64 {
+            return None;
+        }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&self.digits[2 * i..2 * i + 2], 16).ok()?;
+        }
+        Some(ContentId(bytes))
+    }
+
+    /// Whether `id` begins with these digits.
+    pub fn matches(&self, id: &ContentId) -> bool {
+        id.to_string()[PREFIX.len()..].starts_with(&self.digits)
+    }
+
+    /// The digits' whole bytes: what an index can look up.
+    pub(crate) fn leading_bytes(&self) -> Vec<u8> {
+        let even = self.digits.len() / 2 * 2;
+        (0..even).step_by(2).filter_map(|i| u8::from_str_radix(&self.digits[i..i + 2], 16).ok()).collect()
+    }
+}
+
+impl From<ContentId> for IdPrefix {
+    fn from(id: ContentId) -> IdPrefix {
+        IdPrefix { digits: id.to_string()[PREFIX.len()..].to_owned() }
+    }
+}
+
+impl fmt::Display for IdPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", self.digits)
+    }
+}
+
+impl FromStr for IdPrefix {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<IdPrefix> {
+        let digits = text.strip_prefix(PREFIX).unwrap_or(text).to_ascii_lowercase();
+        let valid = (8..=64).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if valid { Ok(IdPrefix { digits }) } else { Err(Error::InvalidId { given: text.to_owned() }) }
+    }
+}
+
+/// The id of a run: a UUID v7, so ids sort by their time and stay unique when two files meet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId([u8; 16]);
+
+impl RunId {
+    /// A new id, made at `now`.
+    pub(crate) fn new(now: super::time::Timestamp) -> RunId {
+        let micros = now.as_micros().max(0) as u64;
+        let nanos = (micros % 1_000_000) as u32 * 1_000;
+        let at = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
+        let mut bytes = *uuid::Uuid::new_v7(at).as_bytes();
+        // Twelve of the random bits become the fraction of the millisecond (RFC 9562, 6.2, method 3): runs that
+        // start within one millisecond keep their order.
+        let fraction = ((micros % 1_000) << 12) / 1_000;
+        bytes[6] = 0x70 | (fraction >> 8) as u8;
+        bytes[7] = fraction as u8;
+        RunId(bytes)
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> RunId {
+        RunId(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<RunId> {
+        uuid::Uuid::try_parse(text)
+            .map(|id| RunId(*id.as_bytes()))
+            .map_err(|_| Error::RunNotFound { run: text.to_owned() })
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RunId, D::Error> {
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        } else {
+            <[u8; 16]>::deserialize(deserializer).map(RunId)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_sort_by_their_time_to_the_microsecond() {
+        let at =
+            |micros| RunId::new(crate::model::time::Timestamp::from_micros(1_795_456_800_000_000 + micros));
+        let ids: Vec<RunId> = (0..3_000i64).map(at).collect();
+        assert!(ids.is_sorted());
+        assert!(ids.iter().all(|id| id.to_string().parse::<RunId>().unwrap() == *id));
+        assert!(ids.iter().all(|id| uuid::Uuid::from_bytes(id.0).get_version_num() == 7));
+    }
+
+    #[test]
+    fn ids_are_text_outside_and_come_back() {
+        let id = ContentId::from_bytes(std::array::from_fn(|i| i as u8));
+        let text = id.to_string();
+        assert_eq!(text.len(), 67);
+        assert_eq!(text.parse::<ContentId>().unwrap(), id);
+        assert_eq!(text[3..].parse::<ContentId>().unwrap(), id, "the prefix may be left out");
+        assert!(text[..20].parse::<IdPrefix>().unwrap().matches(&id));
+        assert_eq!(text[..20].parse::<ContentId>().unwrap_err().code(), "invalid-id");
+        for bad in ["", "b3:", "b3:0011", "latest", "b3:zzzzzzzzzz", "3"] {
+            assert_eq!(bad.parse::<IdPrefix>().unwrap_err().code(), "invalid-id", "{bad}");
+        }
+    }
+}

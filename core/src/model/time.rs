@@ -1,0 +1,91 @@
+//! Time, and the only place that reads the clock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result};
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z; as text RFC 3339 in UTC with six decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Now, by the machine's clock.
+    pub(crate) fn now() -> Timestamp {
+        let micros = |d: std::time::Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => micros(since),
+            Err(before) => -micros(before.duration()),
+        })
+    }
+
+    /// The moment that many microseconds after 1970-01-01T00:00:00Z.
+    pub const fn from_micros(micros: i64) -> Timestamp {
+        Timestamp(micros)
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(at) => write!(f, "{at:.6}"),
+            // Outside of the years that RFC 3339 can write.
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Timestamp> {
+        text.parse::<jiff::Timestamp>()
+            .map(|at| Timestamp(at.as_microsecond()))
+            .map_err(|_| Error::InvalidTime { given: text.to_owned() })
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Timestamp)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let at = Timestamp::from_micros(1_795_456_800_123_456);
+        assert_eq!(at.to_string(), "2026-11-23T18:00:00.123456Z");
+        assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
+        assert_eq!("2026-11-23T20:00:00.123456+02:00".parse::<Timestamp>().unwrap(), at);
+        for bad in ["", "yesterday", "2026-11-23", "1700000000"] {
+            assert_eq!(bad.parse::<Timestamp>().unwrap_err().code(), "invalid-time", "{bad}");
+        }
+    }
+}

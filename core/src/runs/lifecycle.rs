@@ -1,0 +1,213 @@
+//! Starting, resuming and finishing runs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::codec::hash::{Domain, Hasher};
+use crate::codec::record::{decode, encode, record};
+use crate::error::{Error, Result};
+use crate::model::dataset::DatasetVersion;
+use crate::model::id::{ContentId, RunId};
+use crate::model::name::{DatasetName, PromptName, RunName};
+use crate::model::run::{Run, ScorerRef};
+use crate::model::time::Timestamp;
+use crate::model::version::PromptVersion;
+use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
+use crate::storage::layout;
+use crate::storage::log::{Author, append};
+
+use super::rows;
+
+#[derive(Serialize, Deserialize)]
+struct RunRecord {
+    name: Option<RunName>,
+    prompt: PromptName,
+    version: u32,
+    version_id: ContentId,
+    dataset: DatasetName,
+    dataset_version: u32,
+    dataset_root: ContentId,
+    items: u64,
+    trials: u32,
+    scorers: Vec<ScorerRef>,
+    started_at: Timestamp,
+    actor: Option<String>,
+    finished: Option<Finished>,
+}
+record!(RunRecord, 40, "run");
+
+#[derive(Serialize, Deserialize)]
+struct Finished {
+    at: Timestamp,
+    rows: u64,
+    rows_root: ContentId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RunNameRecord {
+    id: RunId,
+}
+record!(RunNameRecord, 41, "run name");
+
+fn to_run(id: RunId, record: RunRecord) -> Run {
+    let finished = record.finished.as_ref();
+    Run {
+        finished_at: finished.map(|f| f.at),
+        rows: finished.map(|f| f.rows),
+        rows_root: finished.map(|f| f.rows_root),
+        id,
+        name: record.name,
+        prompt: record.prompt,
+        version: record.version,
+        version_id: record.version_id,
+        dataset: record.dataset,
+        dataset_version: record.dataset_version,
+        dataset_root: record.dataset_root,
+        items: record.items,
+        trials: record.trials,
+        scorers: record.scorers,
+        started_at: record.started_at,
+        actor: record.actor,
+    }
+}
+
+fn read(tx: &(impl Read + ?Sized), id: &RunId) -> Result<RunRecord> {
+    let bytes = tx.get(Space::Refs, layout::run(id).bytes())?;
+    decode(&bytes.ok_or_else(|| Error::RunNotFound { run: id.to_string() })?)
+}
+
+/// A run by its id.
+pub(crate) fn load(tx: &(impl Read + ?Sized), id: &RunId) -> Result<Run> {
+    Ok(to_run(*id, read(tx, id)?))
+}
+
+/// What a new run is about.
+pub(crate) struct Plan<'a> {
+    pub(crate) version: &'a PromptVersion,
+    pub(crate) dataset: &'a DatasetVersion,
+    pub(crate) scorers: Vec<ScorerRef>,
+    pub(crate) trials: u32,
+    pub(crate) name: Option<RunName>,
+}
+
+/// Starts a run, or resumes the unfinished one of the same name. Says whether it was resumed.
+pub(crate) fn start(tx: &mut dyn Write, author: &Author, id: RunId, plan: Plan<'_>) -> Result<(Run, bool)> {
+    if let Some(name) = &plan.name
+        && let Some(run) = unfinished(tx, name)?
+    {
+        let differs = [
+            (
+                "the prompt version",
+                run.prompt != *plan.version.prompt_name() || run.version != plan.version.number(),
+            ),
+            (
+                "the dataset version",
+                run.dataset != plan.dataset.dataset || run.dataset_root != plan.dataset.root,
+            ),
+            ("the scorers", run.scorers != plan.scorers),
+            ("the number of trials", run.trials != plan.trials),
+        ];
+        return match differs.iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(Error::RunDiffers {
+                name: name.to_string(),
+                run: run.id.to_string(),
+                what: (*what).to_owned(),
+            }),
+            None => Ok((run, true)),
+        };
+    }
+    let Plan { version, dataset, scorers, trials, name } = plan;
+    let event = append(
+        tx,
+        author,
+        "run.started",
+        json!({"run": id, "name": name, "prompt": version.name(), "version": version.number(),
+               "version_id": version.id(), "dataset": dataset.dataset, "dataset_version": dataset.version,
+               "dataset_root": dataset.root, "scorers": scorers, "trials": trials}),
+    )?;
+    if let Some(name) = &name {
+        tx.put(Space::Refs, layout::run_by_name(name.as_str()).bytes(), &encode(&RunNameRecord { id })?)?;
+    }
+    let record = RunRecord {
+        name,
+        prompt: version.prompt_name().clone(),
+        version: version.number(),
+        version_id: version.id(),
+        dataset: dataset.dataset.clone(),
+        dataset_version: dataset.version,
+        dataset_root: dataset.root,
+        items: dataset.items,
+        trials,
+        scorers,
+        started_at: event.at,
+        actor: author.actor.clone(),
+        finished: None,
+    };
+    tx.put(Space::Refs, layout::run(&id).bytes(), &encode(&record)?)?;
+    Ok((to_run(id, record), false))
+}
+
+fn unfinished(tx: &(impl Read + ?Sized), name: &RunName) -> Result<Option<Run>> {
+    let Some(bytes) = tx.get(Space::Refs, layout::run_by_name(name.as_str()).bytes())? else {
+        return Ok(None);
+    };
+    let run = load(tx, &decode::<RunNameRecord>(&bytes)?.id)?;
+    Ok(Some(run).filter(|run| run.finished_at.is_none()))
+}
+
+/// Finishes a run: its rows are counted and hashed, and it takes no more. Finishing twice changes nothing.
+pub(crate) fn finish(tx: &mut dyn Write, author: &Author, id: &RunId) -> Result<Run> {
+    let mut record = read(tx, id)?;
+    if record.finished.is_some() {
+        return Ok(to_run(*id, record));
+    }
+    let (rows, rows_root) = rows_root(tx, id)?;
+    let data = json!({"run": id, "rows": rows, "rows_root": rows_root});
+    let event = append(tx, author, "run.finished", data)?;
+    record.finished = Some(Finished { at: event.at, rows, rows_root });
+    tx.put(Space::Refs, layout::run(id).bytes(), &encode(&record)?)?;
+    // Only finished runs are evidence: a gate never sees half of one.
+    let key = layout::run_of(record.prompt.as_str(), record.version, &record.dataset_root, id);
+    tx.put(Space::Refs, key.bytes(), &[])?;
+    Ok(to_run(*id, record))
+}
+
+/// How many rows a run has, and the hash of their ids in the order of (key, trial).
+pub(crate) fn rows_root(tx: &(impl Read + ?Sized), id: &RunId) -> Result<(u64, ContentId)> {
+    let mut hasher = Hasher::new(Domain::Rows);
+    let mut count = 0;
+    rows::visit(tx, id, &mut |row| {
+        hasher.update(rows::row_id(&row)?.as_bytes());
+        count += 1;
+        Ok(Flow::Continue)
+    })?;
+    Ok((count, hasher.finish()))
+}
+
+/// The finished runs of a version on a dataset version, oldest first.
+pub(crate) fn evidence(
+    tx: &(impl Read + ?Sized),
+    prompt: &PromptName,
+    version: u32,
+    root: &ContentId,
+) -> Result<Vec<Run>> {
+    let mut ids = Vec::new();
+    let prefix = layout::runs_of(prompt.as_str(), version, root);
+    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Ascending, &mut |key, _| {
+        ids.extend(key.last_chunk::<16>().map(|id| RunId::from_bytes(*id)));
+        Ok(Flow::Continue)
+    })?;
+    ids.iter().map(|id| load(tx, id)).collect()
+}
+
+/// Every run, oldest first.
+pub(crate) fn all(tx: &dyn Read) -> Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    scan_prefix(tx, Space::Refs, layout::runs().bytes(), Order::Ascending, &mut |key, value| {
+        if let Some(id) = key.last_chunk::<16>() {
+            runs.push(to_run(RunId::from_bytes(*id), decode(value)?));
+        }
+        Ok(Flow::Continue)
+    })?;
+    Ok(runs)
+}

@@ -1,0 +1,5 @@
+//! Runs and their rows; the metrics that scores are declared under.
+
+pub(crate) mod lifecycle;
+pub(crate) mod metrics;
+pub(crate) mod rows;

@@ -1,0 +1,88 @@
+//! The statistics of a comparison: pure mathematics, slices in, named structs out.
+//!
+//! Every result is a function of the ordered data alone, and the same on every platform: sums are
+//! compensated and in order, and exp, log, sqrt and gamma come from one pure-Rust library. A tail
+//! probability is computed on its own side, so that p = 1e-300 is a number and not 0.
+//!
+//! What is wrong with the data (too few, not finite, no variance) is a [`Status`] of the result; what is wrong
+//! with the question (alpha outside (0,1), a negative tolerance) is [`Error::InvalidArgument`].
+//!
+//! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
+
+mod beta;
+mod betting;
+mod case;
+mod case_input;
+mod clustered;
+mod dist;
+mod gamma;
+mod gate;
+mod gate_bound;
+mod gate_rate;
+mod paired;
+mod quantile;
+mod rates;
+pub(crate) mod sum;
+#[cfg(test)]
+mod tests;
+mod welch;
+
+pub use case::{KINDS, run_case};
+pub use clustered::{ClusterMethod, Clustered, paired_clustered};
+pub use gate::{
+    BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
+    non_inferiority_unpaired,
+};
+pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
+pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
+pub use paired::{Paired, mean_of_repeats, paired, paired_repeats};
+pub use quantile::{QuantileInterval, quantile, quantile_interval};
+pub use rates::{
+    Interval, PairedRates, RateDifference, clopper_pearson, clopper_pearson_one_sided, newcombe,
+    paired_rates, wilson,
+};
+pub use sum::{MeanSd, mean_sd};
+pub use welch::{Summary, Welch, welch, welch_from_summaries};
+
+use crate::error::{Error, Result};
+
+/// Whether a result can be read.
+///
+/// Only [`Status::Ok`] has a p-value, an interval and a verdict. The others leave `None` in every field that
+/// could be misread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// The result is complete.
+    Ok,
+    /// Fewer than two units; n and means are reported.
+    InsufficientData,
+    /// Nothing varies, so no test exists: n, means and the difference are reported, and no p-value.
+    ZeroVariance,
+    /// A score is not finite or out of range, or the lengths differ.
+    InvalidInput,
+}
+
+impl Status {
+    /// The status's name, the same in every language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::InsufficientData => "insufficient_data",
+            Status::ZeroVariance => "zero_variance",
+            Status::InvalidInput => "invalid_input",
+        }
+    }
+}
+
+pub(crate) fn invalid(argument: &str, reason: impl Into<String>) -> Error {
+    Error::InvalidArgument { argument: argument.to_owned(), reason: reason.into() }
+}
+
+/// `Err` unless `value` lies strictly between 0 and 1.
+fn check_open_unit(argument: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 && value < 1.0 {
+        return Ok(());
+    }
+    Err(invalid(argument, format!("{argument} must lie strictly between 0 and 1, not {value}")))
+}

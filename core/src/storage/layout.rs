@@ -1,0 +1,153 @@
+//! Which keys there are. One function per kind of entry; [`super::keys`] decides how they sort.
+//!
+//! Refs begin with a tag byte each; tag 0 is the store's own record, written at creation.
+
+use super::keys::Key;
+use crate::model::id::{ContentId, RunId};
+
+/// Counts the changes that a cached `get` could notice: versions and labels.
+pub(crate) fn registry_epoch() -> Key {
+    Key::new(b'e')
+}
+
+/// A prompt's head. `prompts(prefix)` scans these in the order of the names.
+pub(crate) fn prompt(name: &str) -> Key {
+    Key::new(b'P').text(name)
+}
+
+pub(crate) fn prompts() -> Key {
+    Key::new(b'P')
+}
+
+pub(crate) fn version(prompt: &str, number: u32) -> Key {
+    versions(prompt).u32(number)
+}
+
+pub(crate) fn versions(prompt: &str) -> Key {
+    Key::new(b'V').text(prompt)
+}
+
+/// From a content id to the version's number within a prompt.
+pub(crate) fn version_by_id(prompt: &str, id: &ContentId) -> Key {
+    versions_by_id(prompt).raw(id.as_bytes())
+}
+
+pub(crate) fn versions_by_id(prompt: &str) -> Key {
+    Key::new(b'I').text(prompt)
+}
+
+pub(crate) fn label(prompt: &str, label: &str) -> Key {
+    labels(prompt).text(label)
+}
+
+pub(crate) fn labels(prompt: &str) -> Key {
+    Key::new(b'L').text(prompt)
+}
+
+/// One move of a label, by its position in the log.
+pub(crate) fn label_move(prompt: &str, label: &str, seq: u64) -> Key {
+    label_moves(prompt, label).u64(seq)
+}
+
+pub(crate) fn label_moves(prompt: &str, label: &str) -> Key {
+    Key::new(b'H').text(prompt).text(label)
+}
+
+/// The gate that protects a label.
+pub(crate) fn guard(prompt: &str, label: &str) -> Key {
+    guards(prompt).text(label)
+}
+
+pub(crate) fn guards(prompt: &str) -> Key {
+    Key::new(b'G').text(prompt)
+}
+
+pub(crate) fn dataset(name: &str) -> Key {
+    Key::new(b'D').text(name)
+}
+
+pub(crate) fn datasets() -> Key {
+    Key::new(b'D')
+}
+
+pub(crate) fn dataset_version(name: &str, version: u32) -> Key {
+    dataset_versions(name).u32(version)
+}
+
+pub(crate) fn dataset_versions(name: &str) -> Key {
+    Key::new(b'd').text(name)
+}
+
+/// What an item was from that version of the dataset on, until the next entry of the same key.
+pub(crate) fn item(dataset: &str, key: &str, version: u32) -> Key {
+    item_history(dataset, key).u32(version)
+}
+
+pub(crate) fn item_history(dataset: &str, key: &str) -> Key {
+    items(dataset).text(key)
+}
+
+pub(crate) fn items(dataset: &str) -> Key {
+    Key::new(b'i').text(dataset)
+}
+
+pub(crate) fn metric(name: &str) -> Key {
+    Key::new(b'M').text(name)
+}
+
+pub(crate) fn metrics() -> Key {
+    Key::new(b'M')
+}
+
+pub(crate) fn run(id: &RunId) -> Key {
+    Key::new(b'R').raw(id.as_bytes())
+}
+
+pub(crate) fn runs() -> Key {
+    Key::new(b'R')
+}
+
+/// The runs of a version on a dataset version: a gate's evidence.
+pub(crate) fn run_of(prompt: &str, version: u32, root: &ContentId, id: &RunId) -> Key {
+    runs_of(prompt, version, root).raw(id.as_bytes())
+}
+
+pub(crate) fn runs_of(prompt: &str, version: u32, root: &ContentId) -> Key {
+    Key::new(b'r').text(prompt).u32(version).raw(root.as_bytes())
+}
+
+/// The newest run of a name: what `start_run` resumes.
+pub(crate) fn run_by_name(name: &str) -> Key {
+    Key::new(b'n').text(name)
+}
+
+/// Every verdict on a version for a label, by the verdict's id.
+pub(crate) fn verdict(prompt: &str, label: &str, version: u32, id: &ContentId) -> Key {
+    verdicts(prompt, label, version).raw(id.as_bytes())
+}
+
+pub(crate) fn verdicts(prompt: &str, label: &str, version: u32) -> Key {
+    verdicts_of_label(prompt, label).u32(version)
+}
+
+pub(crate) fn verdicts_of_label(prompt: &str, label: &str) -> Key {
+    Key::new(b'c').text(prompt).text(label)
+}
+
+/// In [`super::kv::Space::Rows`].
+pub(crate) fn row(run: &RunId, key: &str, trial: u32) -> Key {
+    rows(run).text(key).u32(trial)
+}
+
+pub(crate) fn rows(run: &RunId) -> Key {
+    Key::new(b'R').raw(run.as_bytes())
+}
+
+/// In [`super::kv::Space::Log`].
+pub(crate) fn event(seq: u64) -> Key {
+    events().u64(seq)
+}
+
+pub(crate) fn events() -> Key {
+    Key::new(b'E')
+}

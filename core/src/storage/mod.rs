@@ -1,0 +1,35 @@
+//! The only room that knows the engine.
+//!
+//! [`Engine`] is one open file. `kv` is the waist everything above stands on, `keys` the order of its
+//! keys. Below the waist: `table` puts redb behind it, `overlay`, `task` and `commit` let callers share a commit,
+//! `shared` is the one engine of a file in this process, `open` decides whether a file is ours. Dangerous and
+//! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?).
+
+mod commit;
+mod engine;
+mod fork;
+mod holder;
+pub(crate) mod keys;
+pub(crate) mod kv;
+pub(crate) mod layout;
+pub(crate) mod log;
+#[cfg(test)]
+mod memory;
+mod open;
+mod overlay;
+mod patient;
+mod registry;
+mod shared;
+mod stamp;
+mod table;
+mod task;
+mod trouble;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use engine::{Engine, EngineOptions};
+pub(crate) use fork::PerProcess;
+#[cfg(test)]
+use kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
+pub(crate) use stamp::Stamp;

@@ -1,0 +1,177 @@
+//! redb behind the waist: one table per space, bytes to bytes, opened when first used.
+
+use super::kv::{Flow, Order, Read, Space, Visit, Write};
+use super::trouble::Place;
+use crate::error::Result;
+use redb::{
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, StorageError, Table, TableDefinition,
+    TableError, WriteTransaction,
+};
+use std::cell::OnceCell;
+
+type Bytes = &'static [u8];
+
+fn definition(space: Space) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(match space {
+        Space::Objects => "objects",
+        Space::Refs => "refs",
+        Space::Log => "log",
+        Space::Rows => "rows",
+    })
+}
+
+/// A read transaction.
+pub(super) struct ReadTables<'a> {
+    place: &'a Place,
+    // A table that doesn't exist reads as empty. Tables drop before their transaction.
+    tables: [OnceCell<Option<ReadOnlyTable<Bytes, Bytes>>>; Space::ALL.len()],
+    tx: ReadTransaction,
+}
+
+impl<'a> ReadTables<'a> {
+    pub(super) fn new(place: &'a Place, tx: ReadTransaction) -> ReadTables<'a> {
+        ReadTables { place, tables: Default::default(), tx }
+    }
+
+    /// Whether nothing at all was ever stored in the file.
+    pub(super) fn bare(&self) -> Result<bool> {
+        self.place.guarded(|| {
+            let mut tables = self.tx.list_tables().map_err(|error| self.place.storage(error))?;
+            Ok(tables.next().is_none())
+        })
+    }
+
+    fn table(&self, space: Space) -> Result<Option<&ReadOnlyTable<Bytes, Bytes>>> {
+        let cell = &self.tables[space as usize];
+        if cell.get().is_none() {
+            let opened = match self.tx.open_table(definition(space)) {
+                Ok(table) => Some(table),
+                Err(TableError::TableDoesNotExist(_)) => None,
+                Err(error) => return Err(self.place.table(error)),
+            };
+            let _ = cell.set(opened);
+        }
+        Ok(cell.get().and_then(Option::as_ref))
+    }
+}
+
+impl Read for ReadTables<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.place.guarded(|| match self.table(space)? {
+            Some(table) => get(self.place, table, key),
+            None => Ok(None),
+        })
+    }
+
+    fn scan(&self, space: Space, low: &[u8], high: &[u8], order: Order, visit: Visit<'_>) -> Result<()> {
+        match self.place.guarded(|| self.table(space))? {
+            Some(table) => scan(self.place, table, low, high, order, visit),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A write transaction, while the operations of a group are applied to it.
+pub(super) struct WriteTables<'tx> {
+    place: &'tx Place,
+    tx: &'tx WriteTransaction,
+    // Shared for reading, so that a visitor may read the space that is being scanned.
+    tables: [OnceCell<Table<'tx, Bytes, Bytes>>; Space::ALL.len()],
+}
+
+impl<'tx> WriteTables<'tx> {
+    pub(super) fn new(place: &'tx Place, tx: &'tx WriteTransaction) -> WriteTables<'tx> {
+        WriteTables { place, tx, tables: Default::default() }
+    }
+
+    /// To open a missing table makes it, which is no change worth a commit.
+    fn open(&self, space: Space) -> Result<()> {
+        let cell = &self.tables[space as usize];
+        if cell.get().is_none() {
+            let opened = self.tx.open_table(definition(space)).map_err(|error| self.place.table(error))?;
+            let _ = cell.set(opened);
+        }
+        Ok(())
+    }
+
+    fn read(&self, space: Space) -> Result<Option<&Table<'tx, Bytes, Bytes>>> {
+        self.open(space)?;
+        Ok(self.tables[space as usize].get())
+    }
+
+    fn change(
+        &mut self,
+        space: Space,
+        work: impl FnOnce(&mut Table<'tx, Bytes, Bytes>) -> Result<(), StorageError>,
+    ) -> Result<()> {
+        let place = self.place;
+        place.guarded(|| {
+            self.open(space)?;
+            match self.tables[space as usize].get_mut() {
+                Some(table) => work(table).map_err(|error| place.storage(error)),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl Read for WriteTables<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.place.guarded(|| match self.read(space)? {
+            Some(table) => get(self.place, table, key),
+            None => Ok(None),
+        })
+    }
+
+    fn scan(&self, space: Space, low: &[u8], high: &[u8], order: Order, visit: Visit<'_>) -> Result<()> {
+        match self.place.guarded(|| self.read(space))? {
+            Some(table) => scan(self.place, table, low, high, order, visit),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for WriteTables<'_> {
+    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<()> {
+        self.change(space, |table| table.insert(key, value).map(drop))
+    }
+
+    fn delete(&mut self, space: Space, key: &[u8]) -> Result<()> {
+        self.change(space, |table| table.remove(key).map(drop))
+    }
+}
+
+type Entry<'a> = (AccessGuard<'a, Bytes>, AccessGuard<'a, Bytes>);
+
+fn get(place: &Place, table: &impl ReadableTable<Bytes, Bytes>, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    let found = table.get(key).map_err(|error| place.storage(error))?;
+    Ok(found.map(|value| value.value().to_vec()))
+}
+
+fn scan(
+    place: &Place,
+    table: &impl ReadableTable<Bytes, Bytes>,
+    low: &[u8],
+    high: &[u8],
+    order: Order,
+    visit: Visit<'_>,
+) -> Result<()> {
+    if low >= high {
+        return Ok(());
+    }
+    let mut range = place.guarded(|| table.range(low..high).map_err(|error| place.storage(error)))?;
+    loop {
+        // The guard is around the engine alone: a panic of the visitor is the caller's.
+        let next = place.guarded(|| {
+            let next: Option<std::result::Result<Entry<'_>, StorageError>> = match order {
+                Order::Ascending => range.next(),
+                Order::Descending => range.next_back(),
+            };
+            next.transpose().map_err(|error| place.storage(error))
+        })?;
+        let Some((key, value)) = next else { return Ok(()) };
+        if visit(key.value(), value.value())? == Flow::Stop {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The table of verbs: a new verb is a line here, and a scenario that all languages run.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::args::{self, expected, selector};
+use super::{arguments, listed, result};
+use crate::datasets::write::DatasetSchemas;
+use crate::error::{Error, Result};
+use crate::model::dataset::NewItem;
+use crate::model::gate::Gate;
+use crate::prompts::modes::Mode;
+use crate::prompts::query::PromptFilter;
+use crate::prompts::versions::PublishOptions;
+use crate::scorers::Scorer;
+use crate::store::{MoveOptions, PromoteOptions, RunOptions, Store};
+
+/// A verb reads its arguments, calls the hall and shapes the result.
+type Verb = fn(&Store, Value) -> Result<Value>;
+
+macro_rules! verbs {
+    ($($name:literal => $verb:expr),* $(,)?) => {
+        /// The name of every verb that [`Store::call`] knows.
+        pub const VERBS: &[&str] = &[$($name),*];
+
+        fn find(name: &str) -> Option<Verb> {
+            match name {
+                $($name => Some($verb),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+pub(super) fn dispatch(store: &Store, verb: &str, arguments: Value) -> Result<Value> {
+    let verb = find(verb).ok_or_else(|| Error::UnknownVerb { verb: verb.to_owned() })?;
+    verb(store, arguments)
+}
+
+verbs! {
+    "publish" => |store, a| {
+        let mut a: args::Publish = arguments(a)?;
+        let options = PublishOptions {
+            message: a.message.take(),
+            author: a.author.take(),
+            parent: a.parent,
+            labels: a.labels()?,
+            tags: a.tags.take().unwrap_or_default(),
+        };
+        let content = a.content()?;
+        result(store.publish(&a.name, content, options)?)
+    },
+    "get" => |store, a| {
+        let a: args::Get = arguments(a)?;
+        result(store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)?)
+    },
+    "compile" => |store, a| {
+        let a: args::Compile = arguments(a)?;
+        let mode = a.mode.as_deref().map_or(Ok(Mode::Strict), Mode::from_name)?;
+        let version = store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)?;
+        listed("prompt", version.compile_as(mode, &a.variables)?)
+    },
+    "otel_attributes" => |store, a| {
+        let a: args::Get = arguments(a)?;
+        result(store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)?.otel_attributes())
+    },
+    "versions" => |store, a| listed("versions", store.versions(&arguments::<args::Name>(a)?.name)?),
+    "prompts" => |store, a| listed("prompts", store.prompts(&arguments::<PromptFilter>(a)?)?),
+    "diff" => |store, a| {
+        let a: args::Diff = arguments(a)?;
+        let diff = store.diff(&a.name, &a.a.reference()?, &a.b.reference()?)?;
+        let mut value = result(&diff)?;
+        value["unified"] = diff.to_unified().into();
+        Ok(value)
+    },
+    "set_label" => |store, a| {
+        let a: args::SetLabel = arguments(a)?;
+        let options = MoveOptions { expected: expected(store, &a.name, a.expected)?, reason: a.reason };
+        result(store.set_label(&a.name, &a.label, &a.version.reference()?, options)?)
+    },
+    "unset_label" => |store, a| {
+        let a: args::UnsetLabel = arguments(a)?;
+        result(store.unset_label(&a.name, &a.label, a.reason.as_deref())?)
+    },
+    "labels" => |store, a| listed("labels", store.labels(&arguments::<args::Name>(a)?.name)?),
+    "history" => |store, a| {
+        let a: args::NameLabel = arguments(a)?;
+        listed("moves", store.history(&a.name, &a.label)?)
+    },
+    "rollback" => |store, a| {
+        let a: args::Rollback = arguments(a)?;
+        let to = a.to.map(|to| to.reference()).transpose()?;
+        result(store.rollback(&a.name, &a.label, to.as_ref(), a.reason.as_deref())?)
+    },
+    "protect" => |store, a| {
+        let a: args::Protect = arguments(a)?;
+        let gate: Gate = serde_json::from_value(a.gate)
+            .map_err(|e| Error::InvalidGate { reason: e.to_string() })?;
+        listed("gate", store.protect(&a.name, &a.label, gate)?)
+    },
+    "unprotect" => |store, a| {
+        let a: args::Unprotect = arguments(a)?;
+        store.unprotect(&a.name, &a.label, &a.reason)?;
+        Ok(json!({}))
+    },
+    "gate" => |store, a| {
+        let a: args::NameLabel = arguments(a)?;
+        let (id, gate) = store.gate(&a.name, &a.label)?;
+        let mut value = result(gate)?;
+        value["id"] = result(id)?;
+        Ok(value)
+    },
+    "check" => |store, a| {
+        let a: args::Check = arguments(a)?;
+        result(store.check(&a.name, &a.version.reference()?, &a.label)?)
+    },
+    "promote" => |store, a| {
+        let a: args::Promote = arguments(a)?;
+        let options = PromoteOptions {
+            expected: expected(store, &a.name, a.expected)?,
+            reason: a.reason,
+            override_reason: a.override_reason,
+        };
+        result(store.promote(&a.name, &a.version.reference()?, &a.to, options)?)
+    },
+    "verdicts" => |store, a| {
+        let a: args::NameLabel = arguments(a)?;
+        listed("verdicts", store.verdicts(&a.name, &a.label)?)
+    },
+    "datasets" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        listed("datasets", store.datasets()?)
+    },
+    "dataset" => |store, a| {
+        let a: args::Dataset = arguments(a)?;
+        result(store.dataset(&a.name, a.version)?)
+    },
+    "dataset_versions" => |store, a| {
+        listed("versions", store.dataset_versions(&arguments::<args::Name>(a)?.name)?)
+    },
+    "dataset_add" => |store, a| {
+        let a: args::DatasetAdd = arguments(a)?;
+        let items = a.items.into_iter().enumerate().map(|(i, item)| {
+            let key = item.get("key").and_then(Value::as_str).map_or_else(|| format!("#{i}"), str::to_owned);
+            serde_json::from_value::<NewItem>(item).map_err(|e| Error::InvalidItem { key, reason: e.to_string() })
+        });
+        result(store.dataset_add(&a.name, items.collect::<Result<_>>()?)?)
+    },
+    "dataset_archive" => |store, a| {
+        let a: args::DatasetArchive = arguments(a)?;
+        result(store.dataset_archive(&a.name, a.keys)?)
+    },
+    "dataset_items" => |store, a| {
+        let a: args::Dataset = arguments(a)?;
+        listed("items", store.dataset_items(&a.name, a.version)?)
+    },
+    "dataset_diff" => |store, a| {
+        let a: args::DatasetDiff = arguments(a)?;
+        result(store.dataset_diff(&a.name, a.a, a.b)?)
+    },
+    "dataset_schema" => |store, mut a| {
+        // The name apart from the schemas, which keep "given as null" apart from "not given".
+        let name = a.as_object_mut().and_then(|members| members.remove("name"));
+        let args::Name { name } = arguments(json!({ "name": name }))?;
+        let schemas: DatasetSchemas = arguments(a)?;
+        let now = store.dataset_schema(&name, schemas)?;
+        Ok(json!({"input": now.input, "expected": now.expected}))
+    },
+    "metric" => |store, a| {
+        let a: args::Metric = arguments(a)?;
+        let name = a.name.clone();
+        store.metric(&name, a.config()?)?;
+        Ok(json!({}))
+    },
+    "metrics" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        listed("metrics", store.metrics()?)
+    },
+    "start_run" => |store, a| {
+        let a: args::StartRun = arguments(a)?;
+        let scorers = a.scorers.unwrap_or_default();
+        let options = RunOptions {
+            scorers: scorers.iter().map(Scorer::from_json).collect::<Result<_>>()?,
+            trials: a.trials.unwrap_or(RunOptions::default().trials),
+            name: a.name,
+            dataset_version: a.dataset_version,
+        };
+        result(store.start_run(&a.prompt, &a.version.reference()?, &a.dataset, options)?)
+    },
+    "run" => |store, a| result(store.run(&arguments::<args::RunId>(a)?.run)?),
+    "runs" => |store, a| listed("runs", store.runs(arguments::<args::Runs>(a)?.prompt.as_deref())?),
+    "pending" => |store, a| listed("items", store.pending(arguments::<args::RunId>(a)?.run.parse()?)?),
+    "record" => |store, a| {
+        let a: args::Record = arguments(a)?;
+        result(store.record(a.run.parse()?, &a.key, a.trial, a.row.row()?)?)
+    },
+    "record_all" => |store, a| {
+        let a: args::RecordAll = arguments(a)?;
+        let rows = a.rows.into_iter().map(|r| Ok((r.key, r.trial, r.row.row()?)));
+        let rows = store.record_all(a.run.parse()?, rows.collect::<Result<_>>()?)?;
+        Ok(json!({"rows": rows.len()}))
+    },
+    "finish_run" => |store, a| result(store.finish_run(arguments::<args::RunId>(a)?.run.parse()?)?),
+    "rows" => |store, a| listed("rows", store.rows(arguments::<args::RunId>(a)?.run.parse()?)?),
+    "summary" => |store, a| result(store.summary(arguments::<args::RunId>(a)?.run.parse()?)?),
+    "compare" => |store, a| {
+        let a: args::Compare = arguments(a)?;
+        result(store.compare(a.a.parse()?, a.b.parse()?)?)
+    },
+    "events" => |store, a| {
+        let a: args::Events = arguments(a)?;
+        listed("events", store.events(a.after, a.limit.unwrap_or(usize::MAX))?)
+    },
+    "verify" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        result(store.verify()?)
+    },
+    "scorer" => |_, a| {
+        // Makes a scorer's identity visible before a run uses it.
+        let scorer = Scorer::from_json(&a)?;
+        let mut value = result(&scorer)?;
+        value["id"] = result(scorer.identity()?.id)?;
+        value["built_in"] = scorer.is_built_in().into();
+        Ok(value)
+    },
+    "info" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        let newest = store.read(|tx| crate::storage::log::last(tx))?;
+        let facts: BTreeMap<&str, Value> = BTreeMap::from([
+            ("path", store.path().display().to_string().into()),
+            ("events", newest.as_ref().map_or(0, |event| event.seq).into()),
+            ("last_event_at", result(newest.map(|event| event.at))?),
+            ("version", env!("CARGO_PKG_VERSION").into()),
+        ]);
+        result(facts)
+    },
+}

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Runs every scenario through the program, one process per step."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scenarios import ROOT, Failed, Mismatch, parser, play, report, scenarios
+
+#: Lists that are printed as JSON lines.
+LINES = {"dataset_items": "items", "pending": "items", "rows": "rows", "events": "events"}
+#: A result that says fail or cannot-tell is a result all the same.
+RESULTS = {0, 1, 3}
+
+
+class ByName(Exception):
+    """There are no flags for these arguments: the step goes through `call VERB JSON`.
+
+    That is: a version itself (a program is given a number or an id), two ways to name a version at once, empty
+    lists, and values that a flag would read as another type.
+    """
+
+
+def text(value):
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def version(value):
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ByName
+    return str(value)
+
+
+def structured(value):
+    """JSON in a flag: an object or a list; anything else would be the name of a file."""
+    if not isinstance(value, (dict, list)):
+        raise ByName
+    return json.dumps(value, ensure_ascii=False)
+
+
+def scorer(value):
+    if isinstance(value, str) and value:
+        return value
+    return structured(value)
+
+
+def options(args, **readers):
+    """`--name=value` for each argument that is given; all must be known."""
+    out = []
+    for name, value in args.items():
+        flag = name.replace("_", "-")
+        if name not in readers or value is None:
+            raise ByName
+        read = readers[name]
+        if isinstance(read, tuple):
+            flag, read = read
+        if isinstance(read, list):
+            if not value:
+                raise ByName
+            out += [f"--{flag}={read[0](element)}" for element in value]
+        else:
+            out.append(f"--{flag}={read(value)}")
+    return out
+
+
+def which(args):
+    if len(args) - ("at" in args and "label" in args) > 1 or not isinstance(args.get("version", 1), int):
+        raise ByName
+    return options(args, label=text, version=text, id=text, at=text)
+
+
+def take(args, *names):
+    rest = dict(args)
+    return [rest.pop(name) for name in names], rest
+
+
+def positional(flags, *values):
+    return [*flags, "--", *map(version, values)], None
+
+
+def publish(args):
+    (name, prompt), rest = take(args, "name", "prompt")
+    empty = [n for n in ("params", "tools", "tags", "labels") if n in rest and rest[n] in ([], {})]
+    if prompt is None or empty:
+        raise ByName
+    flags = options(rest, model=text, params=structured, tools=structured, response_schema=("schema", structured), message=text,
+                    author=text, parent=text, tags=("tag", [text]), labels=("label", [text]))
+    if isinstance(prompt, str):
+        return [*flags, f"--text={prompt}", "--", name], None
+    return [*flags, "--chat=-", "--", name], json.dumps(prompt)
+
+
+def compile_(args):
+    (name, variables), rest = take(args, "name", "variables")
+    mode = [f"--mode={rest.pop('mode')}"] if "mode" in rest else []
+    return [f"--name={name}", *which(rest), f"--vars={json.dumps(variables, ensure_ascii=False)}", *mode], None
+
+
+def get(args):
+    (name,), rest = take(args, "name")
+    return [f"--name={name}", *which(rest)], None
+
+
+def names(*required, **flags):
+    def build(args):
+        given, rest = take(args, *required)
+        return positional(options(rest, **flags), *given)
+
+    return build
+
+
+def optional(name, **flags):
+    def build(args):
+        rest = dict(args)
+        given = [rest.pop(name)] if name in rest else []
+        return positional(options(rest, **flags), *given)
+
+    return build
+
+
+def start_run(args):
+    (prompt, number, dataset), rest = take(args, "prompt", "version", "dataset")
+    flags = options(rest, scorers=("scorer", [scorer]), trials=text, name=text, dataset_version=text)
+    return positional(flags, prompt, number, dataset)
+
+
+def output(value):
+    # As JSON text, so that a text that looks like JSON stays a text.
+    if not isinstance(value, (str, dict, list)):
+        raise ByName
+    return json.dumps(value, ensure_ascii=False)
+
+
+def record(args):
+    (run, key), rest = take(args, "run", "key")
+    row = dict(rest.pop("row", {}))
+    row = {name: value for name, value in row.items() if value is not None}
+    scores = row.pop("scores", {})
+    if "" in scores or ("output" in row and "error" in row):
+        raise ByName
+    flags = options({**rest, **row}, trial=text, output=output, error=text, latency_ms=text, cost_usd=text, tokens_in=text, tokens_out=text)
+    flags += [f"--score={metric}={json.dumps(score, ensure_ascii=False)}" for metric, score in scores.items()]
+    return [*flags, "--", run, key], None
+
+
+def lines(values):
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+def record_all(args):
+    return ["--", args["run"], "-"], lines({"key": r["key"], "trial": r["trial"], **r.get("row", {})} for r in args["rows"])
+
+
+def dataset_archive(args):
+    if not args["keys"]:
+        raise ByName
+    return ["--", args["name"], *args["keys"]], None
+
+
+def metric(args):
+    (name,), rest = take(args, "name")
+    categories = rest.pop("categories", None)
+    if categories == []:
+        raise ByName
+    flags = options(rest, kind=text, min=text, max=text, direction=text)
+    return [*flags, *([f"--categories={','.join(categories)}"] if categories else []), "--", name], None
+
+
+VERBS = {
+    "publish": publish,
+    "get": get,
+    "compile": compile_,
+    "otel_attributes": get,
+    "versions": names("name"),
+    "prompts": optional("prefix", search=text, tag=text),
+    "diff": names("name", "a", "b"),
+    "set_label": names("name", "label", "version", expected=version, reason=text),
+    "unset_label": names("name", "label", reason=text),
+    "labels": names("name"),
+    "history": names("name", "label"),
+    "rollback": names("name", "label", to=version, reason=text),
+    "protect": names("name", "label", gate=structured),
+    "unprotect": names("name", "label", reason=text),
+    "gate": names("name", "label"),
+    "check": names("name", "version", "label"),
+    "promote": names("name", "version", to=text, override=text, reason=text, expected=version),
+    "verdicts": names("name", "label"),
+    "datasets": names(),
+    "dataset": names("name", version=text),
+    "dataset_versions": names("name"),
+    "dataset_add": lambda args: (["--", args["name"], "-"], lines(args["items"])),
+    "dataset_archive": dataset_archive,
+    "dataset_items": names("name", version=text),
+    "dataset_diff": names("name", "a", "b"),
+    "dataset_schema": names("name", input=structured, expected=structured),
+    "metric": metric,
+    "metrics": names(),
+    "scorer": lambda args: (["--", json.dumps(args, ensure_ascii=False)], None),
+    "start_run": start_run,
+    "run": names("run"),
+    "runs": optional("prompt"),
+    "pending": names("run"),
+    "record": record,
+    "record_all": record_all,
+    "finish_run": names("run"),
+    "rows": names("run"),
+    "summary": names("run"),
+    "compare": names("a", "b"),
+    "events": names(after=text, limit=text),
+    "verify": names(),
+    "info": names(),
+}
+
+
+class Program:
+    def __init__(self, path):
+        self.path = path
+        self.environment = {n: v for n, v in os.environ.items() if n != "USER" and not n.startswith("TRIALPLATE_")}
+        self.by_name = 0
+        self.steps = 0
+
+    def run(self, file, arguments, stdin=None):
+        command = [self.path, f"--file={file}", "--json", *arguments]
+        done = subprocess.run(command, input=(stdin or "").encode(), capture_output=True, env=self.environment, timeout=60)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        if done.returncode in RESULTS and not err.strip().startswith('{"error"'):
+            return out
+        try:
+            error = json.loads(err.strip().split("\n")[-1])["error"]
+        except (ValueError, IndexError, KeyError):
+            raise Mismatch(f"exit code {done.returncode}: {err.strip()[:300]}") from None
+        raise Failed(error["code"], error["message"], error.get("verdict"))
+
+    def call(self, file, verb, args):
+        self.steps += 1
+        try:
+            arguments, stdin = VERBS[verb](args)
+            out = self.run(file, [verb.replace("_", "-"), *arguments], stdin)
+            if verb in LINES:
+                return {LINES[verb]: [json.loads(line) for line in out.split("\n") if line]}
+        except ByName:
+            self.by_name += 1
+            out = self.run(file, ["call", verb, "-"], json.dumps(args))
+        return json.loads(out)
+
+    def play(self, steps):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "store.tp"
+            # A verb that reads makes no file; adding nothing does.
+            self.run(file, ["call", "dataset_add", "-"], '{"name": "d", "items": []}')
+
+            def call(verb, args):
+                result = self.call(file, verb, args)
+                return result, result
+
+            play(steps, call)
+
+
+def found():
+    for kind in ("release", "debug"):
+        path = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / kind / "trialplate"
+        if path.exists():
+            return path
+    sys.exit("build the program first: cargo build --release -p trialplate-cli")
+
+
+def main():
+    arguments = parser(__doc__)
+    arguments.add_argument("--program", metavar="PATH", help="which program; the one that cargo built by default")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="scenarios at once")
+    given = arguments.parse_args()
+    program = Program(given.program or found())
+
+    def one(scenario):
+        name, steps = scenario
+        try:
+            program.play(steps)
+            return name, None
+        except Mismatch as error:
+            return name, str(error)
+        except Exception as error:  # Whatever it is, it is this scenario's failure.
+            return name, f"{type(error).__name__}: {error}"
+
+    with ThreadPoolExecutor(given.jobs) as pool:
+        results = list(pool.map(one, scenarios("cli", given.only)))
+    print(f"{program.by_name} of {program.steps} steps went through `call`")
+    return report(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Runs every scenario through the public Python API."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from scenarios import ROOT, Failed, Mismatch, parser, play, report, scenarios
+
+sys.path.insert(0, str(ROOT / "bindings" / "python" / "python"))
+
+import trialplate  # noqa: E402
+
+#: What Python has no method of its own for.
+BY_NAME = {"scorer"}
+
+
+def plain(value):
+    """A result as the core's JSON."""
+    if isinstance(value, trialplate.PromptVersion):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(element) for element in value]
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def which(args):
+    return {name: args[name] for name in ("label", "version", "id", "at") if name in args}
+
+
+def compiled(store, args):
+    version = store.get(args["name"], **which(args))
+    mode, variables = args.get("mode"), args["variables"]
+    if mode is None:
+        return version.compile(variables)
+    return version.compile_partial(variables) if mode == "partial" else version.compile_as(mode, variables)
+
+
+def dataset(store, args):
+    found = store.dataset(args["name"])
+    return found if args.get("version") is None else found.at(args["version"])
+
+
+def start_run(store, args):
+    rest = dict(args)
+    prompt, version, name, number = rest.pop("prompt"), rest.pop("version"), rest.pop("dataset"), rest.pop("dataset_version", None)
+    found = store.dataset(name) if number is None else store.dataset(name).at(number)
+    if not isinstance(version, trialplate.PromptVersion) or version.name != prompt:
+        rest["prompt"] = prompt
+    return store.start_run(version, found, **rest)
+
+
+def method(name, *positional):
+    """Calls `store.name`, with some arguments by position and the rest by keyword."""
+
+    def call(store, args):
+        rest = dict(args)
+        given = [rest.pop(argument) for argument in positional]
+        return getattr(store, name)(*given, **rest)
+
+    return call
+
+
+def listed(name, call):
+    return lambda store, args: {name: call(store, args)}
+
+
+def nothing(call):
+    def wrapped(store, args):
+        call(store, args)
+        return {}
+
+    return wrapped
+
+
+VERBS = {
+    "publish": method("publish", "name", "prompt"),
+    "get": method("get", "name"),
+    "compile": listed("prompt", compiled),
+    "otel_attributes": lambda store, a: store.get(a["name"], **which(a)).otel_attributes(),
+    "versions": listed("versions", method("versions", "name")),
+    "prompts": listed("prompts", method("prompts")),
+    "diff": method("diff", "name", "a", "b"),
+    "set_label": method("set_label", "name", "label", "version"),
+    "unset_label": method("unset_label", "name", "label"),
+    "labels": listed("labels", method("labels", "name")),
+    "history": listed("moves", method("history", "name", "label")),
+    "rollback": method("rollback", "name", "label"),
+    "protect": listed("gate", method("protect", "name", "label", "gate")),
+    "unprotect": nothing(method("unprotect", "name", "label")),
+    "gate": method("gate", "name", "label"),
+    "check": method("check", "name", "version", "label"),
+    "promote": method("promote", "name", "version"),
+    "verdicts": listed("verdicts", method("verdicts", "name", "label")),
+    "datasets": listed("datasets", method("datasets")),
+    "dataset": lambda store, a: dataset(store, a).info(),
+    "dataset_versions": listed("versions", lambda store, a: store.dataset(a["name"]).versions()),
+    "dataset_add": lambda store, a: store.dataset(a["name"]).add(a["items"]),
+    "dataset_archive": lambda store, a: store.dataset(a["name"]).archive(a["keys"]),
+    "dataset_items": listed("items", lambda store, a: dataset(store, a).items()),
+    "dataset_diff": lambda store, a: store.dataset(a["name"]).diff(a["a"], a["b"]),
+    "dataset_schema": lambda store, a: store.dataset(a["name"]).schema(**{k: v for k, v in a.items() if k != "name"}),
+    "metric": nothing(method("metric", "name")),
+    "metrics": listed("metrics", method("metrics")),
+    "start_run": start_run,
+    "run": method("run", "run"),
+    "runs": listed("runs", method("runs")),
+    "pending": listed("items", lambda store, a: store.run(a["run"]).pending()),
+    "record": lambda store, a: store.run(a["run"]).record(a["key"], trial=a["trial"], **a.get("row", {})),
+    "record_all": listed(
+        "rows",
+        lambda store, a: store.run(a["run"]).record_all([{"key": r["key"], "trial": r["trial"], **r.get("row", {})} for r in a["rows"]]),
+    ),
+    "finish_run": lambda store, a: store.run(a["run"]).finish(),
+    "rows": listed("rows", lambda store, a: store.run(a["run"]).rows()),
+    "summary": lambda store, a: store.run(a["run"]).summary(),
+    "compare": method("compare", "a", "b"),
+    "events": listed("events", method("events")),
+    "verify": method("verify"),
+    "info": method("info"),
+}
+
+
+def one(steps):
+    with tempfile.TemporaryDirectory() as folder, trialplate.open(Path(folder) / "store.tp") as store:
+
+        def call(verb, args):
+            try:
+                if verb in BY_NAME:
+                    result = json.loads(store.call(verb, args))
+                else:
+                    result = VERBS[verb](store, args)
+            except trialplate.TrialplateError as error:
+                verdict = getattr(error, "verdict", None)
+                raise Failed(error.code, str(error), plain(verdict) if verdict is not None else None) from None
+            return json.loads(json.dumps(plain(result))), result
+
+        play(steps, call)
+        if not store.verify().ok:
+            raise Mismatch("verify says that the store is broken")
+
+
+def main():
+    only = parser(__doc__).parse_args().only
+    results = []
+    for name, steps in scenarios("python", only):
+        try:
+            one(steps)
+            results.append((name, None))
+        except Mismatch as error:
+            results.append((name, str(error)))
+        except Exception as error:  # A binding that is wrong may raise anything: it is this scenario's failure.
+            results.append((name, f"{type(error).__name__}: {error}"))
+    return report(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

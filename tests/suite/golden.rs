@@ -1,0 +1,80 @@
+//! Files of every format version there ever was: what is on users' disks stays readable, to the last hash.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use trialplate::{Content, OpenOptions, Store};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
+}
+
+fn call(store: &Store, verb: &str, arguments: Value) -> Value {
+    serde_json::from_str(&store.call(verb, &arguments.to_string()).unwrap()).unwrap()
+}
+
+/// The facts of a store, in the shape that `make.py` wrote them down in.
+fn facts(store: &Store) -> Value {
+    let prompts = call(store, "prompts", json!({}))["prompts"].clone();
+    let names: Vec<String> =
+        prompts.as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect();
+    let list = |value: Value, name: &str, f: &dyn Fn(&Value) -> Value| -> Value {
+        value[name].as_array().unwrap().iter().map(f).collect()
+    };
+    let ids = |v: &Value| v["id"].clone();
+    let mut versions = json!({});
+    let mut labels = json!({});
+    for name in &names {
+        versions[name] = list(call(store, "versions", json!({"name": name})), "versions", &ids);
+        labels[name] = call(store, "labels", json!({"name": name}))["labels"].clone();
+    }
+    let mut runs = json!({});
+    for run in call(store, "runs", json!({}))["runs"].as_array().unwrap() {
+        runs[run["name"].as_str().unwrap()] = run["rows_root"].clone();
+    }
+    let verdicts = json!({"name": "legal/extraction", "label": "production"});
+    json!({
+        "events": list(call(store, "events", json!({})), "events", &|e| json!([e["seq"], e["kind"], e["hash"]])),
+        "versions": versions,
+        "labels": labels,
+        "roots": list(call(store, "dataset_versions", json!({"name": "golden"})), "versions", &|v| v["root"].clone()),
+        "verdicts": list(call(store, "verdicts", verdicts), "verdicts", &ids),
+        "runs": runs,
+    })
+}
+
+#[test]
+fn every_golden_file_is_read_to_the_last_hash() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "tp") {
+            continue;
+        }
+        seen += 1;
+        let expected: Value =
+            serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+        // Read as it lies there, untouched: an open for reading changes no byte.
+        let bytes = std::fs::read(&path).unwrap();
+        let store = OpenOptions::new().read_only(true).open(&path).unwrap();
+        assert_eq!(facts(&store), expected, "{}", path.display());
+        let report = store.verify().unwrap();
+        assert!(report.ok, "{report:?}");
+        store.close().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed {}", path.display());
+
+        // A copy can be written on, and what was there stays.
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.tp");
+        std::fs::copy(&path, &copy).unwrap();
+        let store = Store::open(&copy).unwrap();
+        let v = store.publish("legal/extraction", Content::text("a third one"), Default::default()).unwrap();
+        assert_eq!(v.number(), 3);
+        let run = call(&store, "runs", json!({}))["runs"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(run["name"], "unfinished");
+        let pending = call(&store, "pending", json!({"run": run["id"]}))["items"].as_array().unwrap().len();
+        assert_eq!(pending, 10, "a run that was not finished is carried on");
+        assert!(store.verify().unwrap().ok);
+    }
+    assert!(seen >= 1, "the golden files are gone");
+}
