@@ -12,7 +12,6 @@
 mod beta;
 mod betting;
 mod case;
-mod case_input;
 mod clustered;
 mod dist;
 mod gamma;
@@ -27,7 +26,7 @@ pub(crate) mod sum;
 mod tests;
 mod welch;
 
-pub use case::{KINDS, run_case};
+pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::invalid;
+use super::super::invalid;
 use crate::error::Result;
 
 /// A list made by a generator is at most this long.
 const LONGEST: u64 = 10_000_000;
 
 /// The inputs of one case, read by name.
-pub(super) struct Inputs<'a>(pub(super) &'a Value);
+pub(in super::super) struct Inputs<'a>(pub(in super::super) &'a Value);
 
 impl<'a> Inputs<'a> {
-    pub(super) fn find(&self, name: &str) -> Option<&'a Value> {
+    pub(in super::super) fn find(&self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
@@ -20,33 +20,33 @@ impl<'a> Inputs<'a> {
         self.find(name).ok_or_else(|| invalid(name, format!("the case needs `{name}`")))
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<f64> {
+    pub(in super::super) fn number(&self, name: &str) -> Result<f64> {
         number(name, self.need(name)?)
     }
 
-    pub(super) fn number_or(&self, name: &str, default: f64) -> Result<f64> {
+    pub(in super::super) fn number_or(&self, name: &str, default: f64) -> Result<f64> {
         self.find(name).map_or(Ok(default), |value| number(name, value))
     }
 
-    pub(super) fn count(&self, name: &str) -> Result<u64> {
+    pub(in super::super) fn count(&self, name: &str) -> Result<u64> {
         count(name, self.need(name)?)
     }
 
-    pub(super) fn text_or(&self, name: &str, default: &'a str) -> Result<&'a str> {
+    pub(in super::super) fn text_or(&self, name: &str, default: &'a str) -> Result<&'a str> {
         let Some(value) = self.find(name) else { return Ok(default) };
         value.as_str().ok_or_else(|| invalid(name, format!("`{name}` must be text")))
     }
 
     /// 1 - `conf`, which defaults to 95%.
-    pub(super) fn alpha_from_conf(&self) -> Result<f64> {
+    pub(in super::super) fn alpha_from_conf(&self) -> Result<f64> {
         Ok(1.0 - self.number_or("conf", 0.95)?)
     }
 
-    pub(super) fn alpha(&self) -> Result<f64> {
+    pub(in super::super) fn alpha(&self) -> Result<f64> {
         self.number_or("alpha", 0.05)
     }
 
-    pub(super) fn array(&self, name: &str) -> Result<&'a [Value]> {
+    pub(in super::super) fn array(&self, name: &str) -> Result<&'a [Value]> {
         match self.need(name)? {
             Value::Array(values) => Ok(values),
             _ => Err(invalid(name, format!("`{name}` must be a list"))),
@@ -54,7 +54,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// A list of numbers, or a generator that makes one.
-    pub(super) fn list(&self, name: &str) -> Result<Vec<f64>> {
+    pub(in super::super) fn list(&self, name: &str) -> Result<Vec<f64>> {
         match self.need(name)? {
             Value::Array(values) => values.iter().map(|value| number(name, value)).collect(),
             value @ Value::Object(_) => generate(name, value),
@@ -63,7 +63,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// A list of lists of numbers, in which null is a missing repeat.
-    pub(super) fn repeats(&self, name: &str) -> Result<Vec<Vec<Option<f64>>>> {
+    pub(in super::super) fn repeats(&self, name: &str) -> Result<Vec<Vec<Option<f64>>>> {
         let one = |value: &Value| match value {
             Value::Null => Ok(None),
             value => number(name, value).map(Some),

@@ -1,90 +1,42 @@
-//! One entry point for every procedure: a kind and JSON inputs in, a JSON mapping out, the same in every language.
+//! Distributions, comparisons of means and rates, quantiles, gates.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::case_input::Inputs;
-use super::dist::{chi2_upper, normal_tails, normal_upper_quantile, t_tails, t_upper_quantile};
-use super::gate_bound::{Contrast, decide};
-use super::paired::{differences_equal, largest};
-use super::*;
-use crate::error::Error;
+use super::super::dist::{chi2_upper, normal_tails, normal_upper_quantile, t_tails, t_upper_quantile};
+use super::super::gate_bound::{Contrast, decide};
+use super::super::paired::{differences_equal, largest};
+use super::super::*;
+use super::inputs::Inputs;
+use super::{Group, Output, maybe, of_interval, output, real, unknown, verdict};
 
-type Output = Map<String, Value>;
-
-/// Every kind that [`run_case`] knows.
-pub const KINDS: &[&str] = &[
-    "chi2_sf",
-    "clopper_pearson",
-    "edge",
-    "gate_attempt_alpha",
-    "gate_mean_bounded",
-    "gate_mean_paired",
-    "gate_mean_unpaired",
-    "gate_rate",
-    "gate_zero_variance",
-    "n_zero_failures",
-    "newcombe_diff",
-    "norm_cdf",
-    "norm_ppf",
-    "paired_cluster",
-    "paired_rates",
-    "paired_repeats",
-    "paired_t",
-    "quantile",
-    "quantile_ci",
-    "t_cdf",
-    "t_ppf",
-    "welch",
-    "welch_summary",
-    "wilson",
-];
-
-/// Runs one procedure by its name.
-///
-/// The same mapping comes out in every language; it is what the reference cases in
-/// `tests/reference/stats_cases_public.json` are checked through. A result that cannot be read has its
-/// `status` and null in every number that could be misread; infinities are the texts "inf" and "-inf".
-///
-/// # Shapes and units
-/// `inputs` is an object. A list is a JSON array (NaN as "nan"), or a generator, as the head of the reference
-/// file describes. `edge` takes another kind as `procedure` and answers with its status, whatever is wrong.
-///
-/// # Errors
-/// `invalid-argument` if the kind is unknown (argument=`kind`), an input is missing or of the wrong type, or
-/// the procedure refuses it.
-///
-/// # Source
-/// statistics.md, section 6.
-///
-/// # Examples
-/// ```
-/// use serde_json::json;
-/// let r = trialplate::stats::run_case("wilson", &json!({"k": 0, "n": 10, "conf": 0.95}))?;
-/// assert_eq!(r["low"], 0.0);
-/// let e = trialplate::stats::run_case("tea_leaves", &json!({})).unwrap_err();
-/// assert_eq!(e.code(), "invalid-argument");
-/// # Ok::<(), trialplate::Error>(())
-/// ```
-pub fn run_case(kind: &str, inputs: &Value) -> Result<Value> {
-    if kind == "edge" {
-        return edge(inputs);
-    }
-    run(kind, &Inputs(inputs)).map(Value::Object)
-}
-
-fn edge(inputs: &Value) -> Result<Value> {
-    let procedure = Inputs(inputs).text_or("procedure", "")?;
-    match run(procedure, &Inputs(inputs)) {
-        Ok(mut found) => {
-            found.entry("status").or_insert(json!("ok"));
-            Ok(Value::Object(found))
-        }
-        Err(Error::InvalidArgument { argument, .. }) if argument != "kind" => {
-            Ok(json!({ "status": Status::InvalidInput.as_str() }))
-        }
-        Err(other) => Err(other),
-    }
-}
+pub(super) const GROUP: Group = Group {
+    kinds: &[
+        "chi2_sf",
+        "clopper_pearson",
+        "gate_attempt_alpha",
+        "gate_mean_bounded",
+        "gate_mean_paired",
+        "gate_mean_unpaired",
+        "gate_rate",
+        "gate_zero_variance",
+        "n_zero_failures",
+        "newcombe_diff",
+        "norm_cdf",
+        "norm_ppf",
+        "paired_cluster",
+        "paired_rates",
+        "paired_repeats",
+        "paired_t",
+        "quantile",
+        "quantile_ci",
+        "t_cdf",
+        "t_ppf",
+        "welch",
+        "welch_summary",
+        "wilson",
+    ],
+    run,
+};
 
 fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
     match kind {
@@ -179,7 +131,7 @@ fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
         "gate_attempt_alpha" => {
             Ok(output([("alpha_k", real(gate_attempt_alpha(i.alpha()?, i.count("attempt")?)?))]))
         }
-        unknown => Err(invalid("kind", format!("there is no procedure `{unknown}`"))),
+        _ => Err(unknown(kind)),
     }
 }
 
@@ -302,34 +254,8 @@ fn share(i: &Inputs<'_>, name: &str) -> Result<f64> {
     if (0.0..=1.0).contains(&p) { Ok(p) } else { Err(invalid(name, "a probability lies between 0 and 1")) }
 }
 
-fn output<const N: usize>(fields: [(&str, Value); N]) -> Output {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn real(x: f64) -> Value {
-    match x {
-        f64::INFINITY => json!("inf"),
-        f64::NEG_INFINITY => json!("-inf"),
-        // -0 would print as "-0.0".
-        x => json!(x + 0.0),
-    }
-}
-
-fn maybe(x: Option<f64>) -> Value {
-    x.map_or(Value::Null, real)
-}
-
 fn tails((cdf, sf): (f64, f64)) -> Output {
     output([("cdf", real(cdf)), ("sf", real(sf))])
-}
-
-/// The reference cases say "inconclusive" where the product says "cannot-tell".
-fn verdict(outcome: Outcome) -> Value {
-    json!(if outcome == Outcome::CannotTell { "inconclusive" } else { outcome.as_str() })
-}
-
-fn of_interval(r: &Interval) -> Output {
-    output([("status", json!(r.status.as_str())), ("low", maybe(r.low)), ("high", maybe(r.high))])
 }
 
 fn of_gate(r: &MeanGate) -> Output {
