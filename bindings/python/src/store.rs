@@ -53,11 +53,14 @@ impl Store {
 
     /// Calls a verb by its name with its arguments: a mapping, or JSON text. The result is JSON text.
     fn call(&self, py: Python<'_>, verb: &str, arguments: &Bound<'_, PyAny>) -> PyResult<String> {
-        let arguments = match arguments.cast::<PyString>() {
-            Ok(given) => text(given, "arguments")?,
-            Err(_) => json::to_text(arguments, "$", true)?,
-        };
+        let arguments = arguments_text(arguments)?;
         detached(py, || self.core.call(verb, &arguments))
+    }
+
+    /// Calls `publish` or `get`; the result is the version.
+    fn version(&self, py: Python<'_>, verb: &str, arguments: &Bound<'_, PyAny>) -> PyResult<PromptVersion> {
+        let arguments = arguments_text(arguments)?;
+        detached(py, || self.core.call_for_version(verb, &arguments)).map(PromptVersion::new)
     }
 
     /// As `call`, with the result as Python values.
@@ -94,6 +97,14 @@ impl Store {
     #[getter]
     fn path(&self) -> std::ffi::OsString {
         self.core.path().as_os_str().to_owned()
+    }
+}
+
+/// A verb's arguments as JSON text.
+fn arguments_text(arguments: &Bound<'_, PyAny>) -> PyResult<String> {
+    match arguments.cast::<PyString>() {
+        Ok(given) => text(given, "arguments"),
+        Err(_) => json::to_text(arguments, "$", true),
     }
 }
 

@@ -15,7 +15,6 @@ use crate::model::id::ContentId;
 use crate::model::name::{Label, PromptName};
 use crate::model::time::Timestamp;
 use crate::model::version::LabelMove;
-use crate::storage::keys::Fields;
 use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
 use crate::storage::layout;
 use crate::storage::log::{self, Author, append};
@@ -133,8 +132,7 @@ pub(crate) fn all(tx: &dyn Read, prompt: &PromptName) -> Result<BTreeMap<Label, 
 }
 
 fn label_in(key: &[u8]) -> Result<Label> {
-    let mut fields = Fields::of(key);
-    let label = fields.text().and_then(|_| fields.text()).and_then(|label| label.parse().ok());
+    let label = layout::label_in(key).and_then(|label| label.parse().ok());
     label.ok_or_else(|| Error::DamagedRecord { record: "label", reason: "its key holds no label".to_owned() })
 }
 

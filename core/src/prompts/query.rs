@@ -7,8 +7,8 @@ use crate::codec::record::decode;
 use crate::error::{Error, Result};
 use crate::model::name::PromptName;
 use crate::model::version::PromptSummary;
-use crate::storage::keys::Fields;
-use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
+use crate::storage::keys::{Fields, after_prefix};
+use crate::storage::kv::{Flow, Order, Read, Space};
 use crate::storage::layout;
 
 use super::labels;
@@ -41,13 +41,13 @@ fn any_text(value: &Value, fits: &dyn Fn(&str) -> bool) -> bool {
 pub(crate) fn prompts(tx: &dyn Read, filter: &PromptFilter) -> Result<Vec<PromptSummary>> {
     let needle = filter.search.as_deref().map(str::to_lowercase);
     let prefix = layout::prompts().raw(filter.prefix.as_deref().unwrap_or_default().as_bytes());
+    let (mut low, high) = (prefix.bytes().to_vec(), after_prefix(prefix.bytes()));
     let mut found = Vec::new();
-    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Ascending, &mut |key, value| {
-        let name: PromptName =
-            Fields::of(key).text().and_then(|name| name.parse().ok()).ok_or_else(|| {
-                Error::DamagedRecord { record: "prompt", reason: "its key holds no name".to_owned() }
-            })?;
-        let head: PromptRecord = decode(value)?;
+    // From block to block: a prompt's own entries are many.
+    while let Some(name) = first_name(tx, &low, &high)? {
+        low = after_prefix(layout::prompt_block(name.as_str()).bytes());
+        let head = tx.get(Space::Refs, layout::prompt(name.as_str()).bytes())?;
+        let head: PromptRecord = decode(&head.ok_or_else(|| nameless("it has no head"))?)?;
         let newest = load(tx, &name, head.latest)?;
         let has_tag = filter.tag.as_ref().is_none_or(|tag| newest.tags().contains(tag));
         let matches = needle.as_deref().is_none_or(|needle| {
@@ -67,7 +67,20 @@ pub(crate) fn prompts(tx: &dyn Read, filter: &PromptFilter) -> Result<Vec<Prompt
                 name,
             });
         }
-        Ok(Flow::Continue)
-    })?;
+    }
     Ok(found)
+}
+
+fn nameless(reason: &str) -> Error {
+    Error::DamagedRecord { record: "prompt", reason: reason.to_owned() }
+}
+
+/// The prompt that the first entry between `low` and `high` belongs to.
+fn first_name(tx: &dyn Read, low: &[u8], high: &[u8]) -> Result<Option<PromptName>> {
+    let mut first = None;
+    tx.scan(Space::Refs, low, high, Order::Ascending, &mut |key, _| {
+        first = Some(Fields::of(key).text().and_then(|name| name.parse().ok()));
+        Ok(Flow::Stop)
+    })?;
+    first.map(|name| name.ok_or_else(|| nameless("its key holds no name"))).transpose()
 }

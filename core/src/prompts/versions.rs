@@ -14,8 +14,8 @@ use crate::model::selector::{Selector, VersionRef};
 use crate::model::time::Timestamp;
 use crate::model::version::{PromptVersion, VersionFacts};
 use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
+use crate::storage::layout;
 use crate::storage::log::{Author, append};
-use crate::storage::{keys::Fields, layout};
 
 /// Larger contents are refused: a prompt is read whole into every process that gets it.
 const MAX_CONTENT: usize = 8 << 20;
@@ -126,7 +126,7 @@ pub(crate) fn publish(
         return Err(Error::VersionNotFound { prompt: name.to_string(), version: parent.to_string() });
     }
     let by_id = layout::version_by_id(name.as_str(), &object.id);
-    if let Some(bytes) = tx.get(Space::Refs, by_id.bytes())? {
+    if let Some(bytes) = tx.get(Space::Objects, by_id.bytes())? {
         let number = decode::<NumberRecord>(&bytes)?.number;
         return Ok((load(tx, &name, number)?, false));
     }
@@ -149,7 +149,7 @@ pub(crate) fn publish(
     };
     tx.put(Space::Objects, object.id.as_bytes(), &object.bytes)?;
     tx.put(Space::Refs, layout::version(name.as_str(), number).bytes(), &encode(&record)?)?;
-    tx.put(Space::Refs, by_id.bytes(), &encode(&NumberRecord { number })?)?;
+    tx.put(Space::Objects, by_id.bytes(), &encode(&NumberRecord { number })?)?;
     let head = PromptRecord { latest: number, updated_at: event.at };
     tx.put(Space::Refs, layout::prompt(name.as_str()).bytes(), &encode(&head)?)?;
     bump_epoch(tx)?;
@@ -187,12 +187,12 @@ pub(crate) fn load(tx: &(impl Read + ?Sized), name: &PromptName, number: u32) ->
 
 /// The number behind a content id, or behind the first digits of one.
 fn number_by_id(tx: &(impl Read + ?Sized), name: &PromptName, id: &IdPrefix) -> Result<u32> {
-    let prefix = layout::versions_by_id(name.as_str());
     let mut numbers = Vec::new();
-    let low = prefix.clone().raw(&id.leading_bytes());
-    scan_prefix(tx, Space::Refs, low.bytes(), Order::Ascending, &mut |key, value| {
-        let digest = key.get(prefix.bytes().len()..).and_then(|k| <[u8; 32]>::try_from(k).ok());
-        if digest.is_some_and(|digest| id.matches(&ContentId::from_bytes(digest))) {
+    // Objects of every kind and of every prompt may begin with these digits.
+    scan_prefix(tx, Space::Objects, &id.leading_bytes(), Order::Ascending, &mut |key, value| {
+        let Some((digest, _)) = key.split_first_chunk::<32>() else { return Ok(Flow::Continue) };
+        let found = ContentId::from_bytes(*digest);
+        if id.matches(&found) && key == layout::version_by_id(name.as_str(), &found).bytes() {
             numbers.push(decode::<NumberRecord>(value)?.number);
         }
         Ok(if numbers.len() > 1 { Flow::Stop } else { Flow::Continue })
@@ -216,7 +216,7 @@ pub(crate) fn resolve(tx: &(impl Read + ?Sized), name: &PromptName, version: &Ve
         }
         VersionRef::Of { number, id, .. } => {
             // A version object of another file may have the same name and number, and other content.
-            let known = tx.get(Space::Refs, layout::version_by_id(name.as_str(), id).bytes())?;
+            let known = tx.get(Space::Objects, layout::version_by_id(name.as_str(), id).bytes())?;
             match known.map(|bytes| decode::<NumberRecord>(&bytes)).transpose()? {
                 Some(record) if record.number == *number => Ok(*number),
                 _ => Err(Error::VersionNotFound {
@@ -256,11 +256,11 @@ pub(crate) fn select(
 fn latest_at(tx: &(impl Read + ?Sized), name: &PromptName, at: Timestamp) -> Result<u32> {
     let mut found = None;
     let prefix = layout::versions(name.as_str());
-    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Descending, &mut |key, value| {
+    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Ascending, &mut |key, value| {
         if decode::<VersionRecord>(value)?.created_at > at {
             return Ok(Flow::Continue);
         }
-        found = Fields::of(key).text().and_then(|_| key.last_chunk::<4>()).map(|n| u32::from_be_bytes(*n));
+        found = layout::version_number(key);
         Ok(Flow::Stop)
     })?;
     if found.is_none() {
@@ -324,12 +324,12 @@ pub(crate) fn all(tx: &dyn Read, name: &PromptName) -> Result<Vec<PromptVersion>
 
 /// How often versions or labels have changed: what a cache of `get`s is checked against.
 pub(crate) fn epoch(tx: &(impl Read + ?Sized)) -> Result<u64> {
-    let bytes = tx.get(Space::Refs, layout::registry_epoch().bytes())?;
+    let bytes = tx.get(Space::Log, layout::registry_epoch().bytes())?;
     let bytes = bytes.and_then(|b| <[u8; 8]>::try_from(b).ok());
     Ok(bytes.map_or(0, u64::from_be_bytes))
 }
 
 pub(super) fn bump_epoch(tx: &mut dyn Write) -> Result<()> {
     let next = epoch(tx)? + 1;
-    tx.put(Space::Refs, layout::registry_epoch().bytes(), &next.to_be_bytes())
+    tx.put(Space::Log, layout::registry_epoch().bytes(), &next.to_be_bytes())
 }

@@ -14,6 +14,11 @@ impl Key {
         Key(vec![tag])
     }
 
+    /// Begins a key beside an object: with the object's id, so that it lies on the object's page.
+    pub(crate) fn beside(id: &[u8]) -> Key {
+        Key(id.to_vec())
+    }
+
     /// Appends text: bytes with 00 written as 00 FF, ended by a single 00 and then 01.
     ///
     /// The terminator 00 01 sorts below every continuation (an escaped 00 is 00 FF, any other byte is
@@ -33,6 +38,10 @@ impl Key {
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Key {
         self.0.extend_from_slice(bytes);
         self
+    }
+
+    pub(crate) fn u8(self, n: u8) -> Key {
+        self.raw(&[n])
     }
 
     pub(crate) fn u32(self, n: u32) -> Key {

@@ -1,39 +1,62 @@
 //! Which keys there are. One function per kind of entry; [`super::keys`] decides how they sort.
 //!
+//! What a commit writes together lies together: every page that it touches is a write of its own, and most of what a
+//! durable publish costs. So all of a prompt is one block, in which the newest version and the newest move of
+//! its last label are the neighbours of the head; a content's number stands beside the content; and the epoch stands
+//! behind the newest event.
+//!
 //! Refs begin with a tag byte each; tag 0 is the store's own record, written at creation.
 
-use super::keys::Key;
+use super::keys::{Fields, Key};
 use crate::model::id::{ContentId, RunId};
 
-/// Counts the changes that a cached `get` could notice: versions and labels.
+/// Counts the changes that a cached `get` could notice: versions and labels. In [`super::kv::Space::Log`].
 pub(crate) fn registry_epoch() -> Key {
+    // Above the tag of the events.
     Key::new(b'e')
 }
 
-/// A prompt's head. `prompts(prefix)` scans these in the order of the names.
-pub(crate) fn prompt(name: &str) -> Key {
-    Key::new(b'P').text(name)
-}
+const PROMPT: u8 = b'P';
+/// The kinds of entries of a prompt, in their order.
+const MOVE: u8 = 1;
+const HEAD: u8 = 2;
+const LABEL: u8 = 3;
+const GUARD: u8 = 4;
+const VERSION: u8 = 5;
 
+/// A prompt's block begins here; the blocks are in the order of the names.
 pub(crate) fn prompts() -> Key {
-    Key::new(b'P')
+    Key::new(PROMPT)
 }
 
+/// All of a prompt.
+pub(crate) fn prompt_block(name: &str) -> Key {
+    prompts().text(name)
+}
+
+/// A prompt's head.
+pub(crate) fn prompt(name: &str) -> Key {
+    prompt_block(name).u8(HEAD)
+}
+
+/// A version; the newest comes first.
 pub(crate) fn version(prompt: &str, number: u32) -> Key {
-    versions(prompt).u32(number)
+    versions(prompt).u32(!number)
 }
 
 pub(crate) fn versions(prompt: &str) -> Key {
-    Key::new(b'V').text(prompt)
+    prompt_block(prompt).u8(VERSION)
 }
 
-/// From a content id to the version's number within a prompt.
+/// The number in the key of a version.
+pub(crate) fn version_number(key: &[u8]) -> Option<u32> {
+    key.last_chunk::<4>().map(|number| !u32::from_be_bytes(*number))
+}
+
+/// From a content id to the version's number within a prompt. In [`super::kv::Space::Objects`], where the content
+/// itself is the entry before it.
 pub(crate) fn version_by_id(prompt: &str, id: &ContentId) -> Key {
-    versions_by_id(prompt).raw(id.as_bytes())
-}
-
-pub(crate) fn versions_by_id(prompt: &str) -> Key {
-    Key::new(b'I').text(prompt)
+    Key::beside(id.as_bytes()).text(prompt)
 }
 
 pub(crate) fn label(prompt: &str, label: &str) -> Key {
@@ -41,7 +64,7 @@ pub(crate) fn label(prompt: &str, label: &str) -> Key {
 }
 
 pub(crate) fn labels(prompt: &str) -> Key {
-    Key::new(b'L').text(prompt)
+    prompt_block(prompt).u8(LABEL)
 }
 
 /// One move of a label, by its position in the log.
@@ -50,7 +73,7 @@ pub(crate) fn label_move(prompt: &str, label: &str, seq: u64) -> Key {
 }
 
 pub(crate) fn label_moves(prompt: &str, label: &str) -> Key {
-    Key::new(b'H').text(prompt).text(label)
+    prompt_block(prompt).u8(MOVE).text(label)
 }
 
 /// The gate that protects a label.
@@ -59,7 +82,15 @@ pub(crate) fn guard(prompt: &str, label: &str) -> Key {
 }
 
 pub(crate) fn guards(prompt: &str) -> Key {
-    Key::new(b'G').text(prompt)
+    prompt_block(prompt).u8(GUARD)
+}
+
+/// The label in the key of a label or a guard.
+pub(crate) fn label_in(key: &[u8]) -> Option<String> {
+    let mut fields = Fields::of(key);
+    fields.text()?;
+    fields.raw::<1>()?;
+    fields.text()
 }
 
 pub(crate) fn dataset(name: &str) -> Key {

@@ -41,9 +41,8 @@ pub(crate) struct Author {
 
 /// Appends an entry and returns it.
 pub(crate) fn append(tx: &mut dyn Write, author: &Author, kind: &str, data: Value) -> Result<Event> {
-    let last = last(tx)?;
-    let (seq, prev, at) = match &last {
-        Some(last) => (last.seq + 1, last.hash, author.now.max(last.at)),
+    let (seq, prev, at) = match newest(tx)? {
+        Some((seq, last)) => (seq + 1, last.hash, author.now.max(last.at)),
         None => (1, GENESIS, author.now),
     };
     let actor = author.actor.clone();
@@ -75,20 +74,32 @@ fn hash(
     Ok(hasher.finish())
 }
 
-fn read_entry(key: &[u8], value: &[u8]) -> Result<Event> {
-    let damaged = |reason: &str| Error::DamagedRecord { record: "event", reason: reason.to_owned() };
+fn damaged(reason: &str) -> Error {
+    Error::DamagedRecord { record: "event", reason: reason.to_owned() }
+}
+
+fn read_record(key: &[u8], value: &[u8]) -> Result<(u64, EventRecord)> {
     let seq = Fields::of(key).u64().ok_or_else(|| damaged("its key is no position"))?;
-    let record: EventRecord = decode(value)?;
+    Ok((seq, decode(value)?))
+}
+
+fn read_entry(key: &[u8], value: &[u8]) -> Result<Event> {
+    let (seq, record) = read_record(key, value)?;
     let data = serde_json::from_str(&record.data).map_err(|e| damaged(&e.to_string()))?;
     let EventRecord { at, actor, kind, prev, hash, .. } = record;
     Ok(Event { seq, at, actor, kind, data, prev, hash })
 }
 
-/// The newest entry.
-pub(crate) fn last(tx: &(impl Read + ?Sized)) -> Result<Option<Event>> {
+/// The newest entry, without a look at what it says.
+fn newest(tx: &(impl Read + ?Sized)) -> Result<Option<(u64, EventRecord)>> {
     let prefix = layout::events();
     let found = last_below(tx, Space::Log, prefix.bytes(), &after_prefix(prefix.bytes()))?;
-    found.map(|(key, value)| read_entry(&key, &value)).transpose()
+    found.map(|(key, value)| read_record(&key, &value)).transpose()
+}
+
+/// The position and the time of the newest entry.
+pub(crate) fn head(tx: &(impl Read + ?Sized)) -> Result<Option<(u64, Timestamp)>> {
+    Ok(newest(tx)?.map(|(seq, record)| (seq, record.at)))
 }
 
 /// The entry at a position.

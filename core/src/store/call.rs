@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Store;
 use crate::codec::canonical::rounded_integer;
 use crate::error::{Error, Result};
+use crate::model::version::PromptVersion;
 
 mod args;
 mod verbs;
@@ -27,6 +28,15 @@ impl Store {
         let arguments = parse(verb, arguments)?;
         let result = verbs::dispatch(self, verb, arguments)?;
         Ok(result.to_string())
+    }
+
+    /// Calls `publish` or `get` with its arguments as a JSON object, and returns the version itself: for bindings
+    /// that hold versions, and would only read its JSON again.
+    ///
+    /// # Errors
+    /// As [`Store::call`]; `unknown-verb` for any other verb.
+    pub fn call_for_version(&self, verb: &str, arguments: &str) -> Result<PromptVersion> {
+        verbs::for_version(self, verb, parse(verb, arguments)?)
     }
 }
 

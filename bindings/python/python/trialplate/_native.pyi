@@ -30,6 +30,9 @@ class Store:
     def call(self, verb: str, arguments: Any) -> str:
         """Calls a verb by its name with its arguments: a mapping, or JSON text. The result is JSON text."""
 
+    def version(self, verb: str, arguments: Any) -> PromptVersion:
+        """Calls `publish` or `get`; the result is the version."""
+
     def ask(self, verb: str, arguments: Any) -> Any:
         """As `call`, with the result as Python values."""
 

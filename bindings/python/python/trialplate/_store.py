@@ -143,7 +143,7 @@ class Store(_native.Store):
         """
         if isinstance(response_schema, type) and hasattr(response_schema, "model_json_schema"):
             response_schema = response_schema.model_json_schema()
-        published = self.call(
+        return self.version(
             "publish",
             {
                 "name": name,
@@ -159,7 +159,6 @@ class Store(_native.Store):
                 "tags": _texts(tags),
             },
         )
-        return PromptVersion.from_json(published)
 
     def _get(
         self,
@@ -178,7 +177,7 @@ class Store(_native.Store):
             "id": id,
             "at": None if at is None else _time(at),
         }
-        return PromptVersion.from_json(self.call("get", given))
+        return self.version("get", given)
 
     _get.__qualname__ = "Store.get"
 

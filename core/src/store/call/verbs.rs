@@ -10,10 +10,12 @@ use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
 use crate::model::dataset::NewItem;
 use crate::model::gate::Gate;
+use crate::model::version::PromptVersion;
 use crate::prompts::modes::Mode;
 use crate::prompts::query::PromptFilter;
 use crate::prompts::versions::PublishOptions;
 use crate::scorers::Scorer;
+use crate::storage::log;
 use crate::store::{MoveOptions, PromoteOptions, RunOptions, Store};
 
 /// A verb reads its arguments, calls the hall and shapes the result.
@@ -38,23 +40,36 @@ pub(super) fn dispatch(store: &Store, verb: &str, arguments: Value) -> Result<Va
     verb(store, arguments)
 }
 
+/// The verbs whose result is a version, before it is shaped.
+pub(super) fn for_version(store: &Store, verb: &str, arguments: Value) -> Result<PromptVersion> {
+    match verb {
+        "publish" => publish(store, arguments),
+        "get" => get(store, arguments),
+        _ => Err(Error::UnknownVerb { verb: verb.to_owned() }),
+    }
+}
+
+fn publish(store: &Store, a: Value) -> Result<PromptVersion> {
+    let mut a: args::Publish = arguments(a)?;
+    let options = PublishOptions {
+        message: a.message.take(),
+        author: a.author.take(),
+        parent: a.parent,
+        labels: a.labels()?,
+        tags: a.tags.take().unwrap_or_default(),
+    };
+    let content = a.content()?;
+    store.publish(&a.name, content, options)
+}
+
+fn get(store: &Store, a: Value) -> Result<PromptVersion> {
+    let a: args::Get = arguments(a)?;
+    store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)
+}
+
 verbs! {
-    "publish" => |store, a| {
-        let mut a: args::Publish = arguments(a)?;
-        let options = PublishOptions {
-            message: a.message.take(),
-            author: a.author.take(),
-            parent: a.parent,
-            labels: a.labels()?,
-            tags: a.tags.take().unwrap_or_default(),
-        };
-        let content = a.content()?;
-        result(store.publish(&a.name, content, options)?)
-    },
-    "get" => |store, a| {
-        let a: args::Get = arguments(a)?;
-        result(store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)?)
-    },
+    "publish" => |store, a| result(publish(store, a)?),
+    "get" => |store, a| result(get(store, a)?),
     "compile" => |store, a| {
         let a: args::Compile = arguments(a)?;
         let mode = a.mode.as_deref().map_or(Ok(Mode::Strict), Mode::from_name)?;
@@ -62,8 +77,7 @@ verbs! {
         listed("prompt", version.compile_as(mode, &a.variables)?)
     },
     "otel_attributes" => |store, a| {
-        let a: args::Get = arguments(a)?;
-        result(store.get(&a.name, selector(&a.name, a.label, a.version, a.id, a.at)?)?.otel_attributes())
+        result(get(store, a)?.otel_attributes())
     },
     "versions" => |store, a| listed("versions", store.versions(&arguments::<args::Name>(a)?.name)?),
     "prompts" => |store, a| listed("prompts", store.prompts(&arguments::<PromptFilter>(a)?)?),
@@ -226,11 +240,11 @@ verbs! {
     },
     "info" => |store, a| {
         arguments::<args::Nothing>(a)?;
-        let newest = store.read(|tx| crate::storage::log::last(tx))?;
+        let (seq, at) = store.read(|tx| log::head(tx))?.unzip();
         let facts: BTreeMap<&str, Value> = BTreeMap::from([
             ("path", store.path().display().to_string().into()),
-            ("events", newest.as_ref().map_or(0, |event| event.seq).into()),
-            ("last_event_at", result(newest.map(|event| event.at))?),
+            ("events", seq.unwrap_or(0).into()),
+            ("last_event_at", result(at)?),
             ("version", env!("CARGO_PKG_VERSION").into()),
         ]);
         result(facts)
