@@ -149,6 +149,52 @@ class Lmdb:
         self.env.close()
 
 
+class Mlflow:
+    """MLflow in process, on its own SQLite file with its own settings; its aliases are cached for 60 s."""
+
+    name = "MLflow"
+
+    def __init__(self, path):
+        import logging
+        import os
+        import warnings
+
+        os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", MLFLOW_LOGGING_LEVEL="ERROR")
+        warnings.filterwarnings("ignore")
+        import mlflow
+
+        for logger in ("mlflow", "alembic"):
+            logging.getLogger(logger).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(f"sqlite:///{path}")
+        self.genai = mlflow.genai
+
+    def publish(self, name, text):
+        return self.genai.register_prompt(name, text).version
+
+    def set_label(self, name, label, version):
+        self.genai.set_prompt_alias(name, label, version)
+
+    def publish_and_label(self, name, text, label):
+        self.set_label(name, label, self.publish(name, text))
+
+    def fill(self, pairs):
+        for name, text in pairs:
+            self.publish_and_label(name, text, "production")
+
+    def get(self, name, label):
+        return self.genai.load_prompt(f"prompts:/{name}@{label}")
+
+    call = "load('prompts:/' + name + '@' + label)"
+
+    def names(self):
+        return {"load": self.genai.load_prompt}
+
+    number = staticmethod(lambda got: got.version)
+
+    def close(self):
+        pass
+
+
 class TtlDict:
     """What people write themselves: a dict that forgets after 60 s, and is stale until then."""
 

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BENCH = ROOT / "target" / "bench"
 PACKAGE = ROOT / "bindings" / "python" / "python"
-PYTHON_PEERS = ["lmdb", "langfuse", "jinja2"]
+PYTHON_PEERS = ["lmdb", "langfuse", "jinja2", "duckdb", "mlflow"]
 NODE_PEERS = ["@langfuse/client", "@langfuse/core", "@opentelemetry/api", "mustache", "lmdb"]
 ROWS = []
 
@@ -99,7 +99,8 @@ def w1(folder, quick):
             row("W1", what, who, 1e9 * statement(per_call.format(registry.call), names) / len(loop), "ns")
 
         measure("dict with a TTL", peers.TtlDict(pairs))
-        for cls in (peers.Lmdb, peers.Sqlite):
+        # MLflow registers ten prompts a second.
+        for cls in (peers.Lmdb, peers.Sqlite, *([peers.Mlflow] if n == 1 else [])):
             path = folder / f"w1-{cls.__name__}-{n}"
             registry = cls(path)
             registry.fill(pairs)
@@ -132,19 +133,40 @@ def w2(folder, quick):
     registry = peers.Sqlite(sqlite_path)
     registry.fill(prompts(n))
     registry.close()
+    duckdb_path, mlflow_path = folder / "w2.duckdb", folder / "w2-mlflow.db"
+    import duckdb
+
+    with duckdb.connect(str(duckdb_path)) as db:
+        db.execute("CREATE TABLE version(name TEXT, number INT, text TEXT)")
+        db.execute("CREATE TABLE label(name TEXT, label TEXT, number INT)")
+        # A thousand of them: it inserts row by row at 300/s, and a get in a new process doesn't get slower with more.
+        rows = prompts(min(n, 1000))
+        db.executemany("INSERT INTO version VALUES (?, 1, ?)", rows)
+        db.executemany("INSERT INTO label VALUES (?, 'production', 1)", [(name,) for name, _ in rows])
+    peers.Mlflow(mlflow_path).fill(prompts(1))
+    process, url = langfuse_stub(prompts(1))
     programs = {
         "python -c pass": "pass",
         "SQLite (sqlite3)": f"import sqlite3; d = sqlite3.connect({str(sqlite_path)!r})\n"
         f"d.execute({peers.Sqlite.GET!r}, ('prompt-000000', 'production')).fetchone()",
+        "DuckDB (1,000 prompts)": f"import duckdb; d = duckdb.connect({str(duckdb_path)!r}, read_only=True)\n"
+        "d.execute('SELECT v.text FROM label l JOIN version v USING (name, number) WHERE l.name = ? AND l.label = ?',"
+        " ['prompt-000000', 'production']).fetchone()",
+        "Langfuse SDK (1 prompt)": f"from langfuse import Langfuse\n"
+        f"Langfuse(public_key='pk', secret_key='sk', base_url={url!r}, tracing_enabled=False).get_prompt('prompt-000000')",
+        "MLflow (1 prompt)": "import os; os.environ['MLFLOW_DISABLE_TELEMETRY'] = 'true'\nimport mlflow\n"
+        f"mlflow.set_tracking_uri('sqlite:///{mlflow_path}')\n"
+        "mlflow.genai.load_prompt('prompts:/prompt-000000@production')",
         "trialplate": f"import trialplate; trialplate.open({str(path)!r}).get('prompt-000000')",
     }
     for who, program in programs.items():
         times = []
-        for _ in range(5 if quick else 21):
+        for _ in range(3 if quick or who.startswith("MLflow") else 21):
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", program], check=True)
+            subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
             times.append(time.perf_counter() - start)
         row("W2", f"new process: import, open, get ({n:,} prompts)", who, 1e3 * statistics.median(times), "ms")
+    process.kill()
 
 
 def w3(folder, quick):
@@ -152,7 +174,7 @@ def w3(folder, quick):
     from work import per_second, prompts, remove
 
     seconds, text = (0.3 if quick else 1.0), prompts(1)[0][1]
-    for cls in (peers.Sqlite, peers.Lmdb, peers.Ours):
+    for cls in (peers.Sqlite, peers.Lmdb, peers.Mlflow, peers.Ours):
         path = folder / f"w3-{cls.__name__}"
         registry = cls(path)
         fresh = lambda i: f"{i:08d} {time.monotonic_ns()} {text}"
@@ -164,6 +186,8 @@ def w3(folder, quick):
         }
         for what, call in calls.items():
             row("W3", what, registry.name, per_second(call, seconds), "/s", "more")
+        if cls is peers.Mlflow:
+            continue
         counts, stop = [0] * 16, threading.Event()
 
         def client(k):
