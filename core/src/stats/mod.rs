@@ -9,38 +9,65 @@
 //!
 //! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 
+mod agreement;
 mod beta;
 mod betting;
 mod case;
 mod clustered;
+mod cuped;
 mod dist;
 mod gamma;
 mod gate;
 mod gate_bound;
 mod gate_rate;
+mod ks;
+mod multiplicity;
+mod noncentral;
 mod paired;
+mod plan;
+mod power;
+mod ppi;
 mod quantile;
 mod rates;
+mod srm;
+mod stratified;
 pub(crate) mod sum;
 #[cfg(test)]
 mod tests;
+mod units;
 mod welch;
 
+pub use agreement::{Kappa, KappaWeights, kappa};
 pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
+pub use cuped::{CUPED_UNITS, Cuped, cuped};
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
     non_inferiority_unpaired,
 };
 pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
 pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
+pub use ks::{KolmogorovSmirnov, ks_two_sample};
+pub use multiplicity::{Adjusted, benjamini_hochberg, holm};
 pub use paired::{Paired, mean_of_repeats, paired, paired_repeats};
-pub use quantile::{QuantileInterval, quantile, quantile_interval};
+pub use plan::{
+    Allocation, ClusteredN, FLOOR_OF_UNITS, PlannedN, PlannedStratum, RepeatedN, StratifiedN, n_clustered,
+    n_for_gate, n_repeats, n_stratified, plan_n, sd_explained,
+};
+pub use power::{
+    SampleSize, Sides, Target, mde_paired, mde_two_sample, n_paired, n_two_sample, power_paired,
+    power_two_sample,
+};
+pub use ppi::{CorrectedMean, CorrectedRate, JudgeRates, ppi_mean, rogan_gladen};
+pub use quantile::{QuantileDifference, QuantileInterval, quantile, quantile_difference, quantile_interval};
 pub use rates::{
     Interval, PairedRates, RateDifference, clopper_pearson, clopper_pearson_one_sided, newcombe,
     paired_rates, wilson,
 };
+pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmSequence, srm, srm_sequence};
+pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub use sum::{MeanSd, mean_sd};
+pub use units::{UnitComparison, ratio_metric, unit_means};
 pub use welch::{Summary, Welch, welch, welch_from_summaries};
 
 use crate::error::{Error, Result};

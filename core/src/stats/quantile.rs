@@ -125,3 +125,59 @@ pub fn quantile_interval(values: &[f64], q: f64, alpha: f64) -> Result<QuantileI
     (found.rank_low, found.rank_high) = (found.low.map(|_| low), found.high.map(|_| high));
     Ok(found)
 }
+
+/// The difference of a percentile between two independent samples. A bound of `None` is open on that side.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct QuantileDifference {
+    /// Whether the result can be read.
+    pub status: Status,
+    /// The percentile in A.
+    pub a: Option<f64>,
+    /// The percentile in B.
+    pub b: Option<f64>,
+    /// B minus A.
+    pub diff: Option<f64>,
+    /// Lower bound.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+}
+
+/// Compares a percentile of two independent samples.
+///
+/// # Formula
+/// Square and add (MOVER): d - √((q_B - l_B)² + (u_A - q_A)²) to d + √((u_B - q_B)² + (q_A - l_A)²), with the intervals of
+/// [`quantile_interval`].
+///
+/// # Errors
+/// As [`quantile_interval`].
+///
+/// # Source
+/// Zou and Donner (2008); statistics.md (b). Coverage 95.6 to 99.4 % by simulation.
+///
+/// # Examples
+/// ```
+/// use trialplate::stats::quantile_difference;
+/// let a: Vec<f64> = (0..100).map(f64::from).collect();
+/// let b: Vec<f64> = a.iter().map(|x| x + 5.0).collect();
+/// assert_eq!(quantile_difference(&a, &b, 0.5, 0.05)?.diff, Some(5.0));
+/// # Ok::<(), trialplate::Error>(())
+/// ```
+pub fn quantile_difference(a: &[f64], b: &[f64], q: f64, alpha: f64) -> Result<QuantileDifference> {
+    let (of_a, of_b) = (quantile_interval(a, q, alpha)?, quantile_interval(b, q, alpha)?);
+    let status = match (of_a.status, of_b.status) {
+        (Status::Ok, other) => other,
+        (other, _) => other,
+    };
+    let (x_a, x_b) = match (of_a.estimate, of_b.estimate) {
+        (Some(x_a), Some(x_b)) if status == Status::Ok => (x_a, x_b),
+        (a, b) => return Ok(QuantileDifference { status, a, b, diff: None, low: None, high: None }),
+    };
+    let diff = x_b - x_a;
+    let far = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| libm::hypot(x, y));
+    let below = far(of_b.low.map(|l| x_b - l), of_a.high.map(|u| u - x_a));
+    let above = far(of_b.high.map(|u| u - x_b), of_a.low.map(|l| x_a - l));
+    let (low, high) = (below.map(|h| diff - h), above.map(|h| diff + h));
+    Ok(QuantileDifference { status, a: Some(x_a), b: Some(x_b), diff: Some(diff), low, high })
+}

@@ -7,7 +7,7 @@ use super::super::gate_bound::{Contrast, decide};
 use super::super::paired::{differences_equal, largest};
 use super::super::*;
 use super::inputs::Inputs;
-use super::{Group, Output, maybe, of_interval, output, real, unknown, verdict};
+use super::{Group, Output, degrees, maybe, of_interval, of_welch, output, real, unknown, verdict};
 
 pub(super) const GROUP: Group = Group {
     kinds: &[
@@ -244,11 +244,6 @@ fn point(i: &Inputs<'_>) -> Result<bool> {
     }
 }
 
-fn degrees(i: &Inputs<'_>) -> Result<f64> {
-    let df = i.number("df")?;
-    if df > 0.0 { Ok(df) } else { Err(invalid("df", "degrees of freedom must be larger than 0")) }
-}
-
 fn share(i: &Inputs<'_>, name: &str) -> Result<f64> {
     let p = i.number(name)?;
     if (0.0..=1.0).contains(&p) { Ok(p) } else { Err(invalid(name, "a probability lies between 0 and 1")) }
@@ -266,25 +261,6 @@ fn of_gate(r: &MeanGate) -> Output {
         ("bound_low", maybe(r.contrast_low)),
         ("bound_high", maybe(r.contrast_high)),
         ("verdict", verdict(r.outcome)),
-    ])
-}
-
-fn of_welch(r: &Welch) -> Output {
-    output([
-        ("status", json!(r.status.as_str())),
-        ("n_a", json!(r.n_a)),
-        ("n_b", json!(r.n_b)),
-        ("mean_a", maybe(r.mean_a)),
-        ("mean_b", maybe(r.mean_b)),
-        ("sd_a", maybe(r.sd_a)),
-        ("sd_b", maybe(r.sd_b)),
-        ("diff", maybe(r.diff)),
-        ("se", maybe(r.se)),
-        ("t", maybe(r.t)),
-        ("df", maybe(r.df)),
-        ("p", maybe(r.p_value)),
-        ("ci_low", maybe(r.ci_low)),
-        ("ci_high", maybe(r.ci_high)),
     ])
 }
 

@@ -62,20 +62,66 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// A list of numbers in which null is a missing one.
+    pub(in super::super) fn optional(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        match self.need(name)? {
+            Value::Array(values) => values.iter().map(|value| optional(name, value)).collect(),
+            _ => Ok(self.list(name)?.into_iter().map(Some).collect()),
+        }
+    }
+
+    /// A list of whole numbers.
+    pub(in super::super) fn counts(&self, name: &str) -> Result<Vec<u64>> {
+        self.array(name)?.iter().map(|value| count(name, value)).collect()
+    }
+
+    /// A list of lists of whole numbers.
+    pub(in super::super) fn count_rows(&self, name: &str) -> Result<Vec<Vec<u64>>> {
+        let row = |row: &Value| match row {
+            Value::Array(values) => values.iter().map(|value| count(name, value)).collect(),
+            _ => Err(invalid(name, format!("`{name}` must be a list of lists of whole numbers"))),
+        };
+        self.array(name)?.iter().map(row).collect()
+    }
+
+    /// A list of pairs of a name and a number; any JSON value names, by its text where it is none.
+    pub(in super::super) fn pairs(&self, name: &str) -> Result<Vec<(String, f64)>> {
+        let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
+            Some([who, value]) => {
+                let who = who.as_str().map_or_else(|| who.to_string(), str::to_owned);
+                Ok((who, number(name, value)?))
+            }
+            _ => Err(invalid(name, format!("`{name}` must be a list of pairs of a name and a number"))),
+        };
+        self.array(name)?.iter().map(pair).collect()
+    }
+
+    /// True or false.
+    pub(in super::super) fn flag_or(&self, name: &str, default: bool) -> Result<bool> {
+        let Some(value) = self.find(name) else { return Ok(default) };
+        value.as_bool().ok_or_else(|| invalid(name, format!("`{name}` must be true or false")))
+    }
+
+    /// A text that must be there.
+    pub(in super::super) fn text(&self, name: &str) -> Result<&'a str> {
+        let text = self.need(name)?.as_str();
+        text.ok_or_else(|| invalid(name, format!("`{name}` must be text")))
+    }
+
     /// A list of lists of numbers, in which null is a missing repeat.
     pub(in super::super) fn repeats(&self, name: &str) -> Result<Vec<Vec<Option<f64>>>> {
-        let one = |value: &Value| match value {
-            Value::Null => Ok(None),
-            value => number(name, value).map(Some),
-        };
         self.array(name)?
             .iter()
             .map(|item| match item {
-                Value::Array(repeats) => repeats.iter().map(one).collect(),
+                Value::Array(repeats) => repeats.iter().map(|value| optional(name, value)).collect(),
                 _ => Err(invalid(name, format!("`{name}` must be a list of lists of numbers"))),
             })
             .collect()
     }
+}
+
+fn optional(name: &str, value: &Value) -> Result<Option<f64>> {
+    if value.is_null() { Ok(None) } else { number(name, value).map(Some) }
 }
 
 /// JSON has no NaN and no infinity: they come as text.

@@ -2,6 +2,8 @@
 
 mod basics;
 pub(super) mod inputs;
+mod live;
+mod planning;
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ struct Group {
     run: fn(&str, &Inputs<'_>) -> Result<Output>,
 }
 
-const GROUPS: &[Group] = &[basics::GROUP];
+const GROUPS: &[Group] = &[basics::GROUP, live::GROUP, planning::GROUP];
 
 /// The name of every kind that [`run_case`] knows, `edge` among them.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
@@ -106,4 +108,28 @@ fn verdict(outcome: Outcome) -> Value {
 
 fn of_interval(r: &Interval) -> Output {
     output([("status", json!(r.status.as_str())), ("low", maybe(r.low)), ("high", maybe(r.high))])
+}
+
+fn degrees(i: &Inputs<'_>) -> Result<f64> {
+    let df = i.number("df")?;
+    if df > 0.0 { Ok(df) } else { Err(invalid("df", "degrees of freedom must be larger than 0")) }
+}
+
+fn of_welch(r: &Welch) -> Output {
+    output([
+        ("status", json!(r.status.as_str())),
+        ("n_a", json!(r.n_a)),
+        ("n_b", json!(r.n_b)),
+        ("mean_a", maybe(r.mean_a)),
+        ("mean_b", maybe(r.mean_b)),
+        ("sd_a", maybe(r.sd_a)),
+        ("sd_b", maybe(r.sd_b)),
+        ("diff", maybe(r.diff)),
+        ("se", maybe(r.se)),
+        ("t", maybe(r.t)),
+        ("df", maybe(r.df)),
+        ("p", maybe(r.p_value)),
+        ("ci_low", maybe(r.ci_low)),
+        ("ci_high", maybe(r.ci_high)),
+    ])
 }
