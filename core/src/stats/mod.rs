@@ -10,17 +10,21 @@
 //! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 
 mod agreement;
+mod anytime;
+mod assign;
 mod beta;
 mod betting;
 mod case;
 mod clustered;
 mod cuped;
 mod dist;
+mod drift;
 mod gamma;
 mod gate;
 mod gate_bound;
 mod gate_rate;
 mod ks;
+mod lock;
 mod multiplicity;
 mod noncentral;
 mod paired;
@@ -38,9 +42,19 @@ mod units;
 mod welch;
 
 pub use agreement::{Kappa, KappaWeights, kappa};
+pub use anytime::{
+    ASYMPTOTIC_UNITS, Anytime, ArmMoments, AsymptoticSequence, ScoreRange, ab_anytime, asymptotic_sequence,
+    empirical_bernstein, pair_units,
+};
+pub use assign::{AssignmentTable, BUCKETS, Purpose, assign_bucket, bucket_counts};
+pub use betting::{
+    CS_TRUNCATION, ConfidenceSequence, HARM_ALPHA, SequencePlan, Stopped, betting_sequence, betting_stop,
+    harm_guard,
+};
 pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
 pub use cuped::{CUPED_UNITS, Cuped, cuped};
+pub use drift::{Drift, DriftPlan, DriftStep, drift_bernoulli};
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
     non_inferiority_unpaired,
@@ -48,6 +62,7 @@ pub use gate::{
 pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
 pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
 pub use ks::{KolmogorovSmirnov, ks_two_sample};
+pub use lock::{AbFacts, AbVerdict, ab_verdict, lock_cutoff};
 pub use multiplicity::{Adjusted, benjamini_hochberg, holm};
 pub use paired::{Paired, mean_of_repeats, paired, paired_repeats};
 pub use plan::{

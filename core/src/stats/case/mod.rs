@@ -3,6 +3,7 @@
 mod basics;
 pub(super) mod inputs;
 mod live;
+mod looking;
 mod planning;
 
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ struct Group {
     run: fn(&str, &Inputs<'_>) -> Result<Output>,
 }
 
-const GROUPS: &[Group] = &[basics::GROUP, live::GROUP, planning::GROUP];
+const GROUPS: &[Group] = &[basics::GROUP, live::GROUP, looking::GROUP, planning::GROUP];
 
 /// The name of every kind that [`run_case`] knows, `edge` among them.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
