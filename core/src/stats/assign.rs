@@ -90,7 +90,8 @@ pub fn assign_bucket(purpose: &str, salt: &str, unit: &str, buckets: u32) -> Res
 /// ```
 pub fn bucket_counts(weights: &[f64], buckets: u32) -> Result<Vec<u32>> {
     let total = sum(weights.iter().copied());
-    if !weights.iter().all(|w| w.is_finite() && *w >= 0.0) || !(total > 0.0 && total.is_finite()) {
+    let usable = weights.iter().all(|w| w.is_finite() && *w >= 0.0) && total > 0.0 && total.is_finite();
+    if !usable {
         return Err(invalid("weights", "weights are finite numbers from 0, and one of them is above it"));
     }
     if weights.len() > MOST_VARIANTS || !(1..=MOST_BUCKETS).contains(&buckets) {

@@ -37,13 +37,16 @@ impl DriftPlan {
         if self.baseline_runs < LEAST_BASELINE {
             return Err(invalid("baseline_runs", format!("a baseline has at least {LEAST_BASELINE} runs")));
         }
-        let positive = |x: f64| x > 0.0 && x.is_finite();
-        if !positive(self.floor) || !positive(self.clip) || !(self.alarm_level > 1.0) {
-            let reason = "floor and clip are finite numbers above 0, the alarm level is above 1";
-            return Err(invalid("alarm_level", reason));
+        let usable = |x: f64| x > 0.0 && x.is_finite();
+        if usable(self.floor) && usable(self.clip) {
+            return check_level(self.alarm_level);
         }
-        Ok(())
+        Err(invalid("floor", "floor and clip are finite numbers above 0"))
     }
+}
+
+fn check_level(alarm_level: f64) -> Result<()> {
+    if alarm_level > 1.0 { Ok(()) } else { Err(invalid("alarm_level", "the alarm level is above 1")) }
 }
 
 /// What one run says.
@@ -251,9 +254,7 @@ pub fn drift_bernoulli(
     for multiplier in multipliers {
         super::check_open_unit("multipliers", multiplier * p0)?;
     }
-    if !(alarm_level > 1.0) {
-        return Err(invalid("alarm_level", "the alarm level is above 1"));
-    }
+    check_level(alarm_level)?;
     let mut logs = vec![f64::NEG_INFINITY; multipliers.len()];
     let (mut found, mut alarm) = (Vec::with_capacity(runs.len()), None);
     for (before, &(failures, n)) in runs.iter().enumerate() {

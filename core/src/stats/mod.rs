@@ -24,6 +24,8 @@ mod gate;
 mod gate_bound;
 mod gate_rate;
 mod ks;
+#[cfg(test)]
+mod laws;
 mod lock;
 mod multiplicity;
 mod noncentral;
