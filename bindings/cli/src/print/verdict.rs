@@ -90,7 +90,7 @@ fn optional(value: &Value) -> String {
     if value.is_null() { String::new() } else { figure(value) }
 }
 
-fn bounds(check: &Value) -> String {
+pub(crate) fn bounds(check: &Value) -> String {
     match (&check["lower"], &check["upper"]) {
         (Value::Null, Value::Null) => String::new(),
         (low, Value::Null) => format!(">= {}", figure(low)),
