@@ -62,7 +62,14 @@ pub(crate) fn run(a: Apply, global: &Global) -> Result<u8> {
     }
     let result = json!({"created": &created, "unchanged": unchanged, "label": label, "dry_run": dry_run});
     print::out(&if global.json { format!("{result}\n") } else { text(&result, &Style::of_stdout()) })?;
-    Ok(if a.check && !created.is_empty() { fail::UNPUBLISHED } else { 0 })
+    if a.check && !created.is_empty() {
+        print::note(&format!(
+            "not all is published; publish it with: trialplate apply {}",
+            print::quoted(&json!(a.dir))
+        ));
+        return Ok(fail::UNPUBLISHED);
+    }
+    Ok(0)
 }
 
 /// The core's opinion of a file, without writing anything.

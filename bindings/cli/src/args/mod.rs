@@ -150,14 +150,14 @@ Checks: item_floor, no_regression, mean, rate, format, not_more_permissive.")]
     /// Judge a version by a label's gate and store the verdict; nothing moves
     #[command(after_help = "Examples:
   trialplate check extraction 8 production
-  trialplate check extraction @latest production --junit report.xml   # on GitHub it annotates by itself
+  trialplate check extraction @candidate production --junit report.xml   # on GitHub it annotates by itself
 
 Exit code: 0 pass, 1 fail, 3 cannot tell.")]
     Check(gates::Check),
     /// Move a label to a version if its gate lets it, in one transaction
     #[command(after_help = "Examples:
   trialplate promote extraction 8 --to production
-  trialplate promote extraction @latest --to production --reason \"$GITHUB_SHA\"
+  trialplate promote extraction @candidate --to production --reason \"$GITHUB_SHA\"
   trialplate promote extraction 8 --to production --override 'legal wants it out today'   # logged for ever
 
 Exit code: 0 moved, 1 the gate says fail, 3 the gate cannot tell.")]
@@ -221,7 +221,7 @@ Kinds: exact, contains, regex, numeric, levenshtein, json_valid, json_schema, le
         verbatim_doc_comment,
         after_help = "Examples:
   trialplate eval extraction 8 golden --task 'python3 task.py' --scorer '{\"kind\": \"exact\"}'
-  trialplate eval extraction @latest golden --task ./task.sh --scorer quality --concurrency 4 --timeout 60
+  trialplate eval extraction @candidate golden --task ./task.sh --scorer quality --concurrency 4 --timeout 60
 
 A task:
   import json, sys
