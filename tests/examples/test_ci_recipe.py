@@ -83,6 +83,14 @@ class Repository:
     def git(self, *arguments):
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], cwd=self.path, env=self.env, check=True, capture_output=True)
 
+    def somebody_pushes(self, name):
+        other = self.folder / "other"
+        self.git("clone", "-q", str(self.origin), str(other))
+        (other / name).write_text("while the job runs")
+        self.git("-C", str(other), "add", "-A")
+        self.git("-C", str(other), "commit", "-q", "-m", name)
+        self.git("-C", str(other), "push", "-q")
+
     def commit(self, message):
         self.git("add", "-A")
         self.git("commit", "-q", "-m", message)
@@ -173,6 +181,7 @@ class Recipe(unittest.TestCase):
         self.assertEqual(self.repository.version("production"), 1)
 
         self.repository.git("checkout", "-q", "prompts.tp")
+        self.repository.somebody_pushes("notes.txt")
         main = self.repository.job("refs/heads/main")
         self.assertEqual(main.code, 0, main)
         self.assertIn("moved from version 1 to 2", main.ran["Promote"][1])

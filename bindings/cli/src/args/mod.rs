@@ -216,7 +216,7 @@ Kinds: exact, contains, regex, numeric, levenshtein, json_valid, json_schema, le
     /// stderr. Codes 126 and 127, by which a shell says that it can't run a command, stop the whole.
     ///
     /// Every row is on disk before its thread begins another item. The same call resumes a run that was killed:
-    /// what has a row is not called again.
+    /// what has a row is not called again. Without --name a run is named after its version, dataset and command.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:

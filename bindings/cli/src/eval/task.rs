@@ -174,7 +174,8 @@ fn last_line(bytes: &[u8]) -> String {
     line.unwrap_or_default().to_owned()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

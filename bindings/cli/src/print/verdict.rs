@@ -137,7 +137,7 @@ fn next_command(v: &Value, style: &Style) -> String {
             let unproved = [candidate, baseline].into_iter().find(|v| !v.is_null() && run_of(v).is_none());
             match (unproved, key["datasets"].get(0)) {
                 (Some(version), Some(d)) => {
-                    next(style, &format!("start-run {prompt} {version} {}", quoted(&d["dataset"])))
+                    next(style, &format!("eval {prompt} {version} {} --task COMMAND", quoted(&d["dataset"])))
                 }
                 _ => String::new(),
             }
