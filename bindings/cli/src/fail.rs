@@ -12,6 +12,8 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// A gate says fail.
 pub(crate) const GATE_FAILED: u8 = 1;
+/// `apply --check` found something that is not published.
+pub(crate) const UNPUBLISHED: u8 = 1;
 /// The command line itself is wrong.
 pub(crate) const USAGE: u8 = 2;
 /// A gate cannot tell.
@@ -54,7 +56,7 @@ impl Failure {
     }
 
     /// The verdict that a refused promotion rests on.
-    fn verdict(&self) -> Option<Value> {
+    pub(crate) fn verdict(&self) -> Option<Value> {
         match self {
             Failure::Core(Error::GateRefused { json, .. }) => serde_json::from_str(json).ok(),
             _ => None,
@@ -69,12 +71,17 @@ impl Failure {
         }
     }
 
-    /// Says it on stderr, a refused promotion's verdict on stdout, and gives the exit code.
-    pub(crate) fn report(self, json: bool) -> ExitCode {
-        let (code, kind, message) = match &self {
+    /// Its code, its kind and what it says.
+    pub(crate) fn told(&self) -> (&'static str, &'static str, String) {
+        match self {
             Failure::Core(error) => (error.code(), error.kind().as_str(), error.to_string()),
             Failure::Usage(message) => ("usage", "invalid", message.clone()),
-        };
+        }
+    }
+
+    /// Says it on stderr, a refused promotion's verdict on stdout, and gives the exit code.
+    pub(crate) fn report(self, json: bool) -> ExitCode {
+        let (code, kind, message) = self.told();
         let verdict = self.verdict();
         let text = if json {
             let mut error = json!({"code": code, "kind": kind, "message": message});

@@ -46,6 +46,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "metric",
             "metrics",
             "scorer",
+            "eval",
             "start-run",
             "run",
             "runs",

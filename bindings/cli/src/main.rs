@@ -5,10 +5,12 @@
 
 mod apply;
 mod args;
+mod eval;
 mod fail;
 mod help;
 mod input;
 mod print;
+mod report;
 mod verbs;
 
 use std::ffi::OsString;

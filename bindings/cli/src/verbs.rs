@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 use trialplate::{Error, OpenOptions, Store};
 
-use crate::args::{Cli, Global, Verb, store};
+use crate::args::{Cli, Global, Verb, registry::of_label, store};
 use crate::fail::{self, Failure, Result};
 use crate::print::{self, Style};
-use crate::{apply, input};
+use crate::{apply, eval, input, report};
 
 /// How a verb opens the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ fn call(verb: &'static str, access: Access, arguments: Value, show: Show) -> Cal
 }
 
 /// A struct of flags as the verb's arguments; what was not given is left to the core.
-fn flags(flags: impl Serialize) -> Result<Value> {
+pub(crate) fn flags(flags: impl Serialize) -> Result<Value> {
     let mut arguments = serde_json::to_value(flags).map_err(|e| Failure::usage(e.to_string()))?;
     if let Value::Object(arguments) = &mut arguments {
         arguments.retain(|_, value| !value.is_null());
@@ -63,6 +63,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
     let Cli { global, verb } = cli;
     let call = match verb {
         Verb::Apply(a) => return apply::run(a, &global),
+        Verb::Eval(a) => return eval::run(a, &global),
+        Verb::Check(a) => return report::check(a, &global),
+        Verb::Promote(a) => return report::promote(a, &global),
         Verb::Call(a) => return raw(a, &global),
         Verb::Completions(a) => {
             let mut script = Vec::new();
@@ -71,12 +74,14 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
             return Ok(0);
         }
         Verb::Diff(a) => {
-            let find = |name: &str, label: &str| {
-                let store = open(&global, Reads)?;
-                let arguments = serde_json::json!({"name": name, "label": label});
-                Ok(of(&store, "get", &arguments)?["number"].take())
-            };
+            let find = |name: &str, label: &str| labelled(&open(&global, Reads)?, name, label);
             call("diff", Reads, a.arguments(find)?, Text(print::registry::diff))
+        }
+        Verb::StartRun(mut a) => {
+            if a.version.starts_with('@') {
+                a.version = version(&open(&global, Reads)?, &a.prompt, &a.version)?.to_string();
+            }
+            call("start_run", Writes, a.arguments()?, Text(print::runs::started))
         }
         verb => plan(verb)?,
     };
@@ -109,10 +114,6 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Protect(a) => call("protect", Writes, a.arguments()?, Text(verdict::protected)),
         Verb::Unprotect(a) => call("unprotect", Writes, flags(a)?, Text(verdict::unprotected)),
         Verb::Gate(a) => call("gate", Reads, flags(a)?, Text(verdict::gate)),
-        Verb::Check(a) => {
-            Call { code: fail::outcome_code, ..call("check", Writes, flags(a)?, Text(verdict::verdict)) }
-        }
-        Verb::Promote(a) => call("promote", Writes, flags(a)?, Text(registry::moved)),
         Verb::Verdicts(a) => call("verdicts", Reads, flags(a)?, Text(verdict::verdicts)),
         Verb::Datasets => call("datasets", Reads, Value::Null, Text(data::datasets)),
         Verb::Dataset(a) => call("dataset", Reads, flags(a)?, Text(data::dataset)),
@@ -128,7 +129,6 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Metric(a) => call("metric", Creates, flags(a)?, Text(data::declared)),
         Verb::Metrics => call("metrics", Reads, Value::Null, Text(data::metrics)),
         Verb::Scorer(a) => call("scorer", Reads, a.arguments()?, Text(store::scorer)),
-        Verb::StartRun(a) => call("start_run", Writes, a.arguments()?, Text(runs::started)),
         Verb::Run(a) => call("run", Reads, flags(a)?, Text(runs::run)),
         Verb::Runs(a) => call("runs", Reads, flags(a)?, Text(runs::runs)),
         Verb::Pending(a) => call("pending", Reads, flags(a)?, Lines("items")),
@@ -144,7 +144,14 @@ fn plan(verb: Verb) -> Result<Call> {
             ..call("verify", Reads, Value::Null, Text(store::verify))
         },
         Verb::Info => call("info", Reads, Value::Null, Text(store::facts)),
-        Verb::Diff(_) | Verb::Apply(_) | Verb::Call(_) | Verb::Completions(_) => {
+        Verb::Diff(_)
+        | Verb::StartRun(_)
+        | Verb::Apply(_)
+        | Verb::Eval(_)
+        | Verb::Check(_)
+        | Verb::Promote(_)
+        | Verb::Call(_)
+        | Verb::Completions(_) => {
             return Err(Failure::usage("this verb makes no single call"));
         }
     })
@@ -219,6 +226,21 @@ pub(crate) fn path(global: &Global) -> Result<PathBuf> {
         .clone()
         .filter(|path| !path.as_os_str().is_empty())
         .ok_or_else(|| Failure::usage("say which store: --file PATH, or set TRIALPLATE_FILE"))
+}
+
+/// A version's number or id as it was given, or the number of the version that a label points to.
+pub(crate) fn version(store: &Store, name: &str, given: &str) -> Result<Value> {
+    of_label(name, given, &|name: &str, label: &str| labelled(store, name, label))
+}
+
+fn labelled(store: &Store, name: &str, label: &str) -> Result<Value> {
+    let arguments = serde_json::json!({"name": name, "label": label});
+    Ok(of(store, "get", &arguments)?["number"].take())
+}
+
+/// A store that is there already, to write into.
+pub(crate) fn to_write(global: &Global) -> Result<Store> {
+    open(global, Writes)
 }
 
 fn open(global: &Global, access: Access) -> Result<Store> {

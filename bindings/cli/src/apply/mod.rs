@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trialplate::{ContentId, Error, Kind, Label, PromptName, Store};
 
 use crate::args::{Global, store::Apply};
-use crate::fail::{Failure, Result};
+use crate::fail::{self, Failure, Result};
 use crate::print::{self, Style};
 use crate::verbs;
 use files::File;
@@ -22,14 +22,15 @@ struct Plan {
 }
 
 pub(crate) fn run(a: Apply, global: &Global) -> Result<u8> {
+    let dry_run = a.dry_run || a.check;
     let path = verbs::path(global)?;
     let label: Option<Label> = a.label.as_deref().map(str::parse).transpose()?;
     let found = files::read(&a.dir)?;
     for file in &found.skipped {
-        eprint(&format!("skipped {file}: a prompt's file ends in .prompt, .txt, .md or .json"));
+        print::note(&format!("skipped {file}: a prompt's file ends in .prompt, .txt, .md or .json"));
     }
     // A dry run and an empty folder make no file.
-    let dry = a.dry_run || global.read_only;
+    let dry = dry_run || global.read_only;
     let store = match path.exists() {
         true => Some(verbs::open_at(global, &path, dry)?),
         false if dry || found.files.is_empty() => None,
@@ -42,14 +43,14 @@ pub(crate) fn run(a: Apply, global: &Global) -> Result<u8> {
     if let (Some(label), Some(store)) = (&label, &store) {
         unprotected(store, &plans, label)?;
     }
-    if global.read_only && !a.dry_run && !plans.is_empty() {
+    if global.read_only && !dry_run && !plans.is_empty() {
         return Err(Error::ReadOnly { path: path.display().to_string() }.into());
     }
 
     let (mut created, mut unchanged) = (Vec::new(), Vec::new());
     for plan in &plans {
         let version = match &store {
-            Some(store) if !a.dry_run => publish(store, plan, label.as_ref())?,
+            Some(store) if !dry_run => publish(store, plan, label.as_ref())?,
             _ => json!(plan.there),
         };
         let entry =
@@ -59,15 +60,16 @@ pub(crate) fn run(a: Apply, global: &Global) -> Result<u8> {
     if let Some(store) = store {
         store.close()?;
     }
-    let result = json!({"created": created, "unchanged": unchanged, "label": label, "dry_run": a.dry_run});
+    let result = json!({"created": &created, "unchanged": unchanged, "label": label, "dry_run": dry_run});
     print::out(&if global.json { format!("{result}\n") } else { text(&result, &Style::of_stdout()) })?;
+    if a.check && !created.is_empty() {
+        print::note(&format!(
+            "not all is published; publish it with: trialplate apply {}",
+            print::quoted(&json!(a.dir))
+        ));
+        return Ok(fail::UNPUBLISHED);
+    }
     Ok(0)
-}
-
-fn eprint(text: &str) {
-    use std::io::Write;
-    // Nobody is left to tell if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// The core's opinion of a file, without writing anything.

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::eval::Reports;
 use crate::fail::Result;
 use crate::input;
 
@@ -39,22 +40,25 @@ pub(crate) struct Unprotect {
 #[derive(Args, Serialize)]
 pub(crate) struct Check {
     /// The prompt
-    name: String,
-    /// The version: its number or b3:...
-    version: String,
+    pub(crate) name: String,
+    /// The version: its number, b3:... or @label
+    pub(crate) version: String,
     /// The label whose gate judges
-    label: String,
+    pub(crate) label: String,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) reports: Reports,
 }
 
 #[derive(Args, Serialize)]
 pub(crate) struct Promote {
     /// The prompt
-    name: String,
-    /// The version: its number or b3:...
-    version: String,
+    pub(crate) name: String,
+    /// The version: its number, b3:... or @label
+    pub(crate) version: String,
     /// The label that moves
     #[arg(long, value_name = "LABEL")]
-    to: String,
+    pub(crate) to: String,
     /// Move it against the verdict, for this reason, which stays in the log for ever
     #[arg(long = "override", value_name = "REASON")]
     #[serde(rename = "override")]
@@ -65,4 +69,7 @@ pub(crate) struct Promote {
     /// Only if the label points to this version now; 0 if it must not be set yet
     #[arg(long, value_name = "VERSION")]
     expected: Option<String>,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) reports: Reports,
 }

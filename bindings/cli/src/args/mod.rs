@@ -1,6 +1,7 @@
 //! The command line's grammar: one struct per verb, its fields named as the core names the verb's arguments.
 
 pub(crate) mod datasets;
+pub(crate) mod eval;
 pub(crate) mod gates;
 pub(crate) mod registry;
 pub(crate) mod runs;
@@ -128,7 +129,8 @@ pub(crate) enum Verb {
     /// the name. Every file is read and checked before the first one is written.
     #[command(after_help = "Examples:
   trialplate apply prompts/ --dry-run
-  trialplate apply prompts/ --label staging")]
+  trialplate apply prompts/ --label staging
+  trialplate apply prompts/ --check         # exit code 1 if a file is not published yet")]
     Apply(store::Apply),
     /// Bind a gate to a label: from then on only promote and rollback move it
     #[command(after_help = "Example:
@@ -146,13 +148,16 @@ Checks: item_floor, no_regression, mean, rate, format, not_more_permissive.")]
     #[command(after_help = "Example:\n  trialplate gate extraction production")]
     Gate(registry::NameLabel),
     /// Judge a version by a label's gate and store the verdict; nothing moves
-    #[command(after_help = "Example:\n  trialplate check extraction 8 production
+    #[command(after_help = "Examples:
+  trialplate check extraction 8 production
+  trialplate check extraction @candidate production --junit report.xml   # on GitHub it annotates by itself
 
 Exit code: 0 pass, 1 fail, 3 cannot tell.")]
     Check(gates::Check),
     /// Move a label to a version if its gate lets it, in one transaction
     #[command(after_help = "Examples:
   trialplate promote extraction 8 --to production
+  trialplate promote extraction @candidate --to production --reason \"$GITHUB_SHA\"
   trialplate promote extraction 8 --to production --override 'legal wants it out today'   # logged for ever
 
 Exit code: 0 moved, 1 the gate says fail, 3 the gate cannot tell.")]
@@ -199,6 +204,34 @@ Exit code: 0 moved, 1 the gate says fail, 3 the gate cannot tell.")]
 
 Kinds: exact, contains, regex, numeric, levenshtein, json_valid, json_schema, length, function, judge.")]
     Scorer(runs::Scorer),
+    /// Run a command on every item of a dataset with a version of a prompt, and score what it prints
+    ///
+    /// The command reads one JSON object from stdin: key, input, expected, metadata, stratum, trial of the item;
+    /// prompt, the version's prompt with the members of input filled in (null if input lacks one of its variables);
+    /// model, params, tools, response_schema of the version. What it prints is the output, as text. If it prints a
+    /// JSON object with a member output, that is the output, and scores, latency_ms, cost_usd, tokens_in and
+    /// tokens_out beside it are read as well.
+    ///
+    /// Another exit code than 0, or no answer in time, becomes the item's row as an error, with the last line of
+    /// stderr. Codes 126 and 127, by which a shell says that it can't run a command, stop the whole.
+    ///
+    /// Every row is on disk before its thread begins another item. The same call resumes a run that was killed:
+    /// what has a row is not called again. Without --name a run is named after its version, dataset and command.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:
+  trialplate eval extraction 8 golden --task 'python3 task.py' --scorer '{\"kind\": \"exact\"}'
+  trialplate eval extraction @candidate golden --task ./task.sh --scorer quality --concurrency 4 --timeout 60
+
+A task:
+  import json, sys
+  item = json.load(sys.stdin)
+  answer = call_model(item[\"model\"], item[\"prompt\"], **item[\"params\"])
+  json.dump({\"output\": answer.text, \"tokens_out\": answer.tokens, \"scores\": {\"quality\": 4.5}}, sys.stdout)
+
+Exit code: 0 the run is finished, whatever its rows say: check and promote judge."
+    )]
+    Eval(eval::Eval),
     /// Start a run of a version on a dataset, or resume the unfinished one of the same name; prints its id
     #[command(after_help = "Example:
   RUN=$(trialplate start-run extraction 8 golden --scorer '{\"kind\": \"exact\"}' --scorer quality)")]

@@ -239,11 +239,16 @@ pub(crate) struct Diff {
 impl Diff {
     /// The arguments; `find` gives the number of the version that a label points to.
     pub(crate) fn arguments(self, find: impl Fn(&str, &str) -> Result<Value>) -> Result<Value> {
-        let version = |text: &String| match text.parse::<Selector<'static>>() {
-            Ok(Selector::Label(label)) => find(&self.name, &label),
-            _ => Ok(text.clone().into()),
-        };
+        let version = |text: &str| of_label(&self.name, text, &find);
         Ok(json!({"a": version(&self.a)?, "b": version(&self.b)?, "name": self.name}))
+    }
+}
+
+/// A version where a label may be given in its place; `find` gives the number of the version it points to.
+pub(crate) fn of_label(name: &str, text: &str, find: &impl Fn(&str, &str) -> Result<Value>) -> Result<Value> {
+    match text.parse::<Selector<'static>>() {
+        Ok(Selector::Label(label)) => find(name, &label),
+        _ => Ok(text.into()),
     }
 }
 

@@ -53,11 +53,11 @@ fn scorer(what: &str, given: &str) -> Result<Value> {
 #[derive(Args)]
 pub(crate) struct StartRun {
     /// The prompt
-    prompt: String,
-    /// The version: its number or b3:...
-    version: String,
+    pub(crate) prompt: String,
+    /// The version: its number, b3:... or @label
+    pub(crate) version: String,
     /// The dataset
-    dataset: String,
+    pub(crate) dataset: String,
     /// What scores the outputs: an object with a kind, or the name of a function of yours; may be given again
     #[arg(long = "scorer", value_name = "JSON|NAME")]
     scorers: Vec<String>,
@@ -66,10 +66,10 @@ pub(crate) struct StartRun {
     trials: Option<u32>,
     /// The run's name; an unfinished run of that name is resumed
     #[arg(long)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The dataset's version [default: the newest]
     #[arg(long, value_name = "NUMBER")]
-    dataset_version: Option<u32>,
+    pub(crate) dataset_version: Option<u32>,
 }
 
 impl StartRun {

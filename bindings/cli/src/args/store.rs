@@ -17,6 +17,9 @@ pub(crate) struct Apply {
     /// Say what would happen and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// The same, with exit code 1 if a file holds something that is not published
+    #[arg(long, conflicts_with = "label")]
+    pub(crate) check: bool,
 }
 
 #[derive(Args, Serialize)]

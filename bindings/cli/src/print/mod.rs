@@ -25,6 +25,18 @@ pub(crate) fn out(text: &str) -> Result<()> {
     }
 }
 
+/// Tells something on stderr.
+pub(crate) fn note(text: &str) {
+    part(&format!("{text}\n"));
+}
+
+/// Tells something on stderr that is not at its end yet.
+pub(crate) fn part(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    // Nobody is left to tell if stderr is closed.
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
 /// A list's members as JSON lines.
 pub(crate) fn lines(list: &Value) -> String {
     each(list).map(|value| format!("{value}\n")).collect()
@@ -34,6 +46,7 @@ pub(crate) fn lines(list: &Value) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     colour: bool,
+    terminal: bool,
 }
 
 impl Style {
@@ -52,11 +65,15 @@ impl Style {
             (_, Some(force)) => force != "0" || terminal,
             _ => terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         };
-        Style { colour }
+        Style { colour, terminal }
     }
 
     pub(crate) fn is_coloured(&self) -> bool {
         self.colour
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

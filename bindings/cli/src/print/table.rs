@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {
-        let style = Style { colour: false };
+        let style = Style { colour: false, terminal: false };
         let mut table = Table::new(&style, &["name", ">n", "tag"]);
         table.row(["a".to_owned(), "10".to_owned()]);
         table.row(["日本".to_owned(), "9".to_owned(), String::new()]);

@@ -90,7 +90,7 @@ fn optional(value: &Value) -> String {
     if value.is_null() { String::new() } else { figure(value) }
 }
 
-fn bounds(check: &Value) -> String {
+pub(crate) fn bounds(check: &Value) -> String {
     match (&check["lower"], &check["upper"]) {
         (Value::Null, Value::Null) => String::new(),
         (low, Value::Null) => format!(">= {}", figure(low)),
@@ -137,7 +137,7 @@ fn next_command(v: &Value, style: &Style) -> String {
             let unproved = [candidate, baseline].into_iter().find(|v| !v.is_null() && run_of(v).is_none());
             match (unproved, key["datasets"].get(0)) {
                 (Some(version), Some(d)) => {
-                    next(style, &format!("start-run {prompt} {version} {}", quoted(&d["dataset"])))
+                    next(style, &format!("eval {prompt} {version} {} --task COMMAND", quoted(&d["dataset"])))
                 }
                 _ => String::new(),
             }

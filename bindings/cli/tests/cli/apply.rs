@@ -118,3 +118,18 @@ fn one_bad_file_stops_all() {
     assert!(shop.run(&["apply", "p"]).err.contains("bad.txt:2"));
     assert_eq!(shop.run(&["apply", "nowhere"]).error(), (4, "storage"));
 }
+
+#[test]
+fn a_check_says_what_is_not_published() {
+    let shop = folder();
+    let said = shop.run(&["apply", "p", "--check"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.ends_with("4 would be created, 0 unchanged\n"), "{}", said.out);
+    assert!(said.err.ends_with("publish it with: trialplate apply p\n"), "{}", said.err);
+    assert!(!shop.path().exists(), "a check makes no file");
+    shop.ok(&["apply", "p"]);
+    assert_eq!(shop.ok(&["apply", "p", "--check"]).lines().last(), Some("0 would be created, 4 unchanged"));
+    shop.write("p/bad.json", "{");
+    assert_eq!(shop.run(&["apply", "p", "--check"]).error(), (4, "invalid-json"));
+    assert_eq!(shop.run(&["apply", "p", "--check", "--label", "staging"]).code, 2);
+}

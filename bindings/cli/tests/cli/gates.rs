@@ -45,7 +45,7 @@ fn a_gate_without_evidence_cannot_tell() {
     let said = shop.run(&["check", "x", "2", "production"]);
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.out.contains("CANNOT TELL"));
-    assert!(said.out.ends_with("next: trialplate start-run x 2 golden\n"), "{}", said.out);
+    assert!(said.out.ends_with("next: trialplate eval x 2 golden --task COMMAND\n"), "{}", said.out);
     let said = shop.run(&["promote", "x", "2", "--to", "production"]);
     assert_eq!(said.error(), (3, "gate-refused"));
     assert_eq!(shop.run(&["set-label", "x", "production", "2"]).error(), (4, "label-protected"));

@@ -5,9 +5,11 @@
 
 mod apply;
 mod doors;
+mod eval;
 mod gates;
 mod help;
 mod registry;
+mod report;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
