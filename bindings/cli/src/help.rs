@@ -59,7 +59,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "compare",
         ],
     ),
-    ("Store", &["events", "verify", "info", "call", "completions"]),
+    ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
 ];
 
 const AFTER: &str = "\

@@ -67,6 +67,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Verb::Check(a) => return report::check(a, &global),
         Verb::Promote(a) => return report::promote(a, &global),
         Verb::Call(a) => return raw(a, &global),
+        Verb::Stats(a) => return statistics(a),
         Verb::Completions(a) => {
             let mut script = Vec::new();
             clap_complete::generate(a.shell, &mut Cli::command(), "trialplate", &mut script);
@@ -151,6 +152,7 @@ fn plan(verb: Verb) -> Result<Call> {
         | Verb::Check(_)
         | Verb::Promote(_)
         | Verb::Call(_)
+        | Verb::Stats(_)
         | Verb::Completions(_) => {
             return Err(Failure::usage("this verb makes no single call"));
         }
@@ -209,6 +211,30 @@ fn raw(a: store::Call, global: &Global) -> Result<u8> {
         "verify" if result["ok"] != true => fail::OTHER,
         _ => 0,
     })
+}
+
+/// Procedures of the statistics, a line of JSON each.
+fn statistics(a: store::Stats) -> Result<u8> {
+    let run = |kind: &str, inputs: &Value| -> Result<()> {
+        print::out(&format!("{}\n", trialplate::stats::run_case(kind, inputs)?))
+    };
+    if a.list {
+        let mut kinds: Vec<&str> = trialplate::stats::kinds().collect();
+        kinds.sort_unstable();
+        print::out(&format!("{}\n", kinds.join("\n")))?;
+    } else if let Some(file) = &a.cases {
+        for case in input::json_lines(file)? {
+            let Some(kind) = case["kind"].as_str() else {
+                return Err(Failure::usage("a case is {\"kind\": ..., \"inputs\": {...}}"));
+            };
+            run(kind, &case["inputs"])?;
+        }
+    } else if let (Some(kind), Some(inputs)) = (&a.kind, &a.inputs) {
+        run(kind, &input::json("INPUTS", inputs)?)?;
+    } else {
+        return Err(Failure::usage("name a procedure and its inputs, or give --cases or --list"));
+    }
+    Ok(0)
 }
 
 /// Calls a verb; null stands for no arguments.

@@ -279,6 +279,16 @@ Exit code: 0 all of it holds, 4 something is broken; the first broken link is na
     /// Show the store: its path, how many events it holds, when it last changed
     #[command(after_help = "Example:\n  trialplate info")]
     Info,
+    /// Run one of the statistics on figures of your own; needs no store
+    ///
+    /// What gates, comparisons and plans are made of, by name: JSON in, JSON out, the same digits in every language.
+    #[command(after_help = "Examples:
+  trialplate stats n_two_sample '{\"delta\": 0.2, \"sd\": 1.13, \"power\": 0.8}'   # units per variant
+  trialplate stats wilson '{\"k\": 48, \"n\": 50}'
+  trialplate stats srm_chi2 '{\"counts\": [5200, 4800], \"weights\": [1, 1]}'
+  trialplate stats --cases cases.jsonl
+  trialplate stats --list")]
+    Stats(store::Stats),
     /// Call any verb with JSON arguments and print its JSON result
     #[command(
         after_help = "Example:\n  trialplate call get '{\"name\": \"extraction\", \"label\": \"staging\"}'"

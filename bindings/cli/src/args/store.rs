@@ -42,6 +42,22 @@ pub(crate) struct Call {
 }
 
 #[derive(Args)]
+pub(crate) struct Stats {
+    /// The procedure, such as n_two_sample
+    #[arg(value_name = "KIND", requires = "inputs")]
+    pub(crate) kind: Option<String>,
+    /// Its inputs as a JSON object, @FILE or - for stdin
+    #[arg(value_name = "JSON|@FILE|-")]
+    pub(crate) inputs: Option<String>,
+    /// Many cases as JSON lines, {"kind": ..., "inputs": {...}}; FILE or - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "list"])]
+    pub(crate) cases: Option<String>,
+    /// List the procedures
+    #[arg(long, conflicts_with = "kind")]
+    pub(crate) list: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,

@@ -121,9 +121,9 @@ fn target(i: &Inputs<'_>, delta: &str) -> Result<Target> {
 
 /// One standard deviation for both arms, or one for each.
 fn sds(i: &Inputs<'_>) -> Result<(f64, f64)> {
-    match i.find("sd") {
-        Some(_) => i.number("sd").map(|sd| (sd, sd)),
-        None => Ok((i.number("sd_a")?, i.number("sd_b")?)),
+    match i.find("sd_a") {
+        Some(_) => Ok((i.number("sd_a")?, i.number("sd_b")?)),
+        None => i.number("sd").map(|sd| (sd, sd)),
     }
 }
 
