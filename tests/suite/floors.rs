@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redb", &["storage/"]),
     ("bincode", &["codec/"]),
     ("blake3", &["codec/"]),
+    ("sha2", &["stats/assign.rs"]),
     ("SystemTime", &["model/time.rs"]),
     ("UNIX_EPOCH", &["model/time.rs"]),
     // For waiting, not for telling the time.

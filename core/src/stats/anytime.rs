@@ -62,7 +62,7 @@ impl ScoreRange {
         Err(invalid("score_min", "the range of the scores has a finite lower end below its upper end"))
     }
 
-    /// (b - a + 1)/2 with both scores mapped to [0,1].
+    /// (b - a + 1)/2 with both scores mapped to \[0,1\].
     pub fn map_pair(self, (a, b): (f64, f64)) -> f64 {
         let width = self.max - self.min;
         (((b - self.min) / width - (a - self.min) / width) + 1.0) / 2.0
@@ -245,7 +245,7 @@ pub fn asymptotic_sequence(
 /// The empirical Bernstein confidence sequence: a closed form, wider than betting.
 ///
 /// # Shapes and units
-/// Values in [0,1] in the order in which they came; (low, high) after the last of them, `None` if a value lies outside.
+/// Values in \[0,1\] in the order in which they came; (low, high) after the last of them, `None` if a value lies outside.
 ///
 /// # Formula
 /// weighted mean Σλx/Σλ ± (ln(2/α) + Σ(x_i - x̄_{i-1})²(-ln(1-λ_i) - λ_i))/Σλ, λ_t = min(c, √(2ln(2/α)/(σ̂²_{t-1}·t·ln(1+t)))).

@@ -23,7 +23,7 @@ pub(crate) struct Bets {
     pub(crate) truncation: f64,
 }
 
-/// (lower, upper) bound of the mean of `x` in [0,1], each valid alone at `bets.level`; the best over all
+/// (lower, upper) bound of the mean of `x` in \[0,1\], each valid alone at `bets.level`; the best over all
 /// prefixes. The order of `x` is part of the result.
 pub(crate) fn running_bounds(x: &[f64], bets: Bets) -> (f64, f64) {
     bounds(x, &sizes(x, bets), bets, Look::AtAny)
@@ -133,7 +133,7 @@ impl SequencePlan {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConfidenceSequence {
-    /// `invalid_input` for a value outside [0,1].
+    /// `invalid_input` for a value outside \[0,1\].
     pub status: Status,
     /// How many values.
     pub n: usize,
@@ -174,7 +174,7 @@ fn capitals<'a>(
 /// The confidence sequence of a mean after all of `x`.
 ///
 /// # Shapes and units
-/// Values in [0,1], in the order in which they came: the order is part of the result.
+/// Values in \[0,1\], in the order in which they came: the order is part of the result.
 ///
 /// # Formula
 /// K⁺(m) = Π(1 + min(λ_i, c/m)(x_i - m)), K⁻(m) = Π(1 - min(λ_i, c/(1-m))(x_i - m)), λ_t = √(2·ln(2/α)/(n_tune·σ̂²_{t-1})); the interval holds
@@ -184,7 +184,7 @@ fn capitals<'a>(
 /// None on the distribution; each value's mean is the same whatever came before.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not between 0 and ½, n_tune below 1, or truncation not in (0,1].
+/// `invalid-argument` if alpha is not between 0 and ½, n_tune below 1, or truncation not in (0,1\].
 ///
 /// # Source
 /// Waudby-Smith and Ramdas (2024); reference values from `confseq` and mpmath.
@@ -232,7 +232,7 @@ pub fn betting_sequence(x: &[f64], plan: SequencePlan) -> Result<ConfidenceSeque
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// `invalid_input` for a value outside [0,1].
+    /// `invalid_input` for a value outside \[0,1\].
     pub status: Status,
     /// After how many values; none if never.
     pub at: Option<usize>,
@@ -245,7 +245,7 @@ pub struct Stopped {
 /// Finds the first moment at which a mean of `m` is ruled out. It is the same whenever, and however often, anybody looks.
 ///
 /// # Errors
-/// As [`betting_sequence`]; `invalid-argument` if m is outside [0,1].
+/// As [`betting_sequence`]; `invalid-argument` if m is outside \[0,1\].
 ///
 /// # Source
 /// As [`betting_sequence`].
@@ -281,7 +281,7 @@ pub fn betting_stop(x: &[f64], m: f64, plan: SequencePlan) -> Result<Stopped> {
 /// It can only stop B, never crown it.
 ///
 /// # Shapes and units
-/// `x` as [`betting_sequence`]: (b - a + 1)/2 with scores mapped to [0,1] in the good direction. The bets are tuned to half of
+/// `x` as [`betting_sequence`]: (b - a + 1)/2 with scores mapped to \[0,1\] in the good direction. The bets are tuned to half of
 /// the planned n.
 ///
 /// # Errors

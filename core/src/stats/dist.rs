@@ -62,7 +62,7 @@ fn ln_beta_half(a: f64) -> f64 {
         - a * libm::log1p(0.5 / a)
 }
 
-/// The t with P(T > t) = q, for any q in [0,1].
+/// The t with P(T > t) = q, for any q in \[0,1\].
 pub(crate) fn t_upper_quantile(q: f64, df: f64) -> f64 {
     if !(0.0..=1.0).contains(&q) || df.is_nan() || df <= 0.0 {
         return f64::NAN;

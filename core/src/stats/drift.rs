@@ -77,7 +77,7 @@ pub struct DriftStep {
 /// M = ½·mean + ½·mean; alarm when M ≥ A.
 ///
 /// # Assumptions
-/// Runs are independent of each other; scores lie in [0,1]. Exact for normal run means, the items' half is approximate.
+/// Runs are independent of each other; scores lie in \[0,1\]. Exact for normal run means, the items' half is approximate.
 ///
 /// # Source
 /// Shin, Ramdas and Rinaldo (2024), e-detectors; Hawkins (1987), self-starting; statistics.md (h).
@@ -130,7 +130,7 @@ impl Drift {
     /// Adds a run. `None` comes back if fewer than 90 % of the items have a score: such a run is not used.
     ///
     /// # Errors
-    /// `invalid-argument` if the run has another number of items, or a score outside [0,1].
+    /// `invalid-argument` if the run has another number of items, or a score outside \[0,1\].
     pub fn push(&mut self, run: &[Option<f64>]) -> Result<Option<DriftStep>> {
         if run.len() != self.items.len() {
             return Err(invalid("run", format!("the canary has {} items", self.items.len())));

@@ -153,7 +153,7 @@ pub struct ClusteredN {
 /// deff = 1 + ((cv² + 1)·m̄ - 1)·ICC; units = ⌈n·deff / m̄⌉.
 ///
 /// # Errors
-/// `invalid-argument` if `mean_size` is below 1, `cv` negative, `icc` outside [0,1], or as for [`n_two_sample`].
+/// `invalid-argument` if `mean_size` is below 1, `cv` negative, `icc` outside \[0,1\], or as for [`n_two_sample`].
 ///
 /// # Source
 /// Eldridge, Ashby and Kerry (2006); statistics.md (c).
