@@ -9,6 +9,8 @@ use crate::error::Result;
 pub const CS_TRUNCATION: f64 = 0.5;
 /// The chance that the harm guard stops a version that is as good.
 pub const HARM_ALPHA: f64 = 0.005;
+/// What the harm guard is tuned to, of the planned n: a version that is worse by twice the planned effect is stopped soonest.
+const HARM_TUNE: f64 = 0.5;
 
 /// How the bets are sized and cut.
 #[derive(Debug, Clone, Copy)]
@@ -279,7 +281,8 @@ pub fn betting_stop(x: &[f64], m: f64, plan: SequencePlan) -> Result<Stopped> {
 /// It can only stop B, never crown it.
 ///
 /// # Shapes and units
-/// `x` as [`betting_sequence`]: (b - a + 1)/2 with scores mapped to [0,1] in the good direction.
+/// `x` as [`betting_sequence`]: (b - a + 1)/2 with scores mapped to [0,1] in the good direction. The bets are tuned to half of
+/// the planned n.
 ///
 /// # Errors
 /// As [`betting_sequence`].
@@ -290,11 +293,12 @@ pub fn betting_stop(x: &[f64], m: f64, plan: SequencePlan) -> Result<Stopped> {
 /// # Examples
 /// ```
 /// use trialplate::stats::{HARM_ALPHA, harm_guard};
-/// assert!(harm_guard(&[0.2; 100], HARM_ALPHA, 75.0)?.is_some());
-/// assert_eq!(harm_guard(&[0.8; 100], HARM_ALPHA, 75.0)?, None);
+/// assert!(harm_guard(&[0.2; 100], HARM_ALPHA, 100)?.is_some());
+/// assert_eq!(harm_guard(&[0.8; 100], HARM_ALPHA, 100)?, None);
 /// # Ok::<(), trialplate::Error>(())
 /// ```
-pub fn harm_guard(x: &[f64], alpha: f64, n_tune: f64) -> Result<Option<usize>> {
+pub fn harm_guard(x: &[f64], alpha: f64, n_planned: u64) -> Result<Option<usize>> {
+    let n_tune = (HARM_TUNE * n_planned as f64).max(1.0);
     SequencePlan { alpha, n_tune, truncation: CS_TRUNCATION }.check()?;
     if !in_unit(x) {
         return Err(invalid("x", "a pair's value lies in [0,1]"));
