@@ -126,13 +126,15 @@ pub fn kappa(
         (0..categories).map(|i| sum((0..categories).map(|j| of_judge[j] * weight(i, j)))).collect();
     let column: Vec<f64> =
         (0..categories).map(|j| sum((0..categories).map(|i| of_human[i] * weight(i, j)))).collect();
+    // Σp·v² - (κ - p_e(1-κ))² of the paper, whose second term is (Σp·v)²: the variance of v over the cells, from
+    // the distances, since the difference would leave 1e-8 where the variance is 0.
+    let share = |i: usize, j: usize| weight(i, j) - (row[i] + column[j]) * (1.0 - k);
+    let centre = sum(pairs().map(|(i, j)| cell(i, j) * share(i, j)));
     let spread = sum(pairs().map(|(i, j)| {
-        let away = weight(i, j) - (row[i] + column[j]) * (1.0 - k);
+        let away = share(i, j) - centre;
         cell(i, j) * away * away
     }));
-    let centre = k - chance * (1.0 - k);
-    let variance = (spread - centre * centre).max(0.0) / (total * (1.0 - chance) * (1.0 - chance));
-    let se = libm::sqrt(variance);
+    let se = libm::sqrt(spread / total) / (1.0 - chance);
     let half = normal_upper_quantile(alpha / 2.0) * se;
     (found.kappa, found.se) = (Some(k), Some(se));
     (found.ci_low, found.ci_high) = (Some(k - half), Some((k + half).min(1.0)));

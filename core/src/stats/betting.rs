@@ -184,7 +184,7 @@ fn capitals<'a>(
 /// None on the distribution; each value's mean is the same whatever came before.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not between 0 and ½, n_tune below 1, or truncation not in (0,1\].
+/// `invalid-argument` if alpha is not between 0 and ½, n_tune below 1, or truncation not in (0,1].
 ///
 /// # Source
 /// Waudby-Smith and Ramdas (2024); reference values from `confseq` and mpmath.

@@ -1,6 +1,7 @@
 //! CUPED: what was known of a unit before the experiment is taken out of its score.
 
-use super::sum::{Pair, all_equal, all_finite, mean, sum};
+use super::sum::{Pair, Sum, all_equal, all_finite, mean, sum};
+use super::welch::{Moments, welch_from_moments};
 use super::{Status, Welch, check_open_unit, invalid, welch};
 use crate::error::Result;
 
@@ -77,36 +78,54 @@ pub fn cuped(a: (&[f64], &[Option<f64>]), b: (&[f64], &[Option<f64>]), alpha: f6
         return Ok(found);
     }
     let centre = mean(&all);
-    let enough = 2 * all.len() >= units;
-    let theta = if enough { slope(a, centre, b) } else { 0.0 };
-    found.used = enough && theta != 0.0;
-    let adjusted = |(y, x): (&[f64], &[Option<f64>])| -> Vec<f64> {
-        let away = |x: &Option<f64>| x.map_or(0.0, |x| centre.residual(x));
-        y.iter().zip(x).map(|(y, x)| y - theta * away(x)).collect()
-    };
-    let test = welch(&adjusted(a), &adjusted(b), alpha)?;
+    let theta = if 2 * all.len() >= units { slope(a, centre, b) } else { 0.0 };
+    if !theta.is_finite() {
+        found.test = welch(&[f64::NAN], &[], alpha)?;
+        (found.test.n_a, found.test.n_b) = (a.0.len(), b.0.len());
+        return Ok(found);
+    }
     found.theta = Some(theta);
-    found.variance_ratio = match (test.se, plain.se) {
+    found.used = theta != 0.0;
+    if found.used {
+        let adjusted = |arm| adjusted(arm, centre, theta);
+        found.test = welch_from_moments(&adjusted(a), &adjusted(b), alpha);
+    }
+    found.variance_ratio = match (found.test.se, plain.se) {
         (Some(after), Some(before)) => Some((after / before) * (after / before)),
+        // All of the noise is explained.
+        (None, Some(_)) if found.test.status == Status::ZeroVariance => Some(0.0),
         _ => None,
     };
-    found.test = test;
     Ok(found)
+}
+
+/// y - θ(x - x̄), to more digits than the scores have: they may lie around 1e9.
+fn adjusted((y, x): (&[f64], &[Option<f64>]), centre: Pair, theta: f64) -> Moments {
+    let part = |x: &Option<f64>| x.map_or(0.0, |x| theta * centre.residual(x));
+    let values: Vec<Pair> = y.iter().zip(x).map(|(&y, x)| Pair::of_sum(y, -part(x))).collect();
+    // Scores that the covariate explains to the last digit leave rounding, which is no variance.
+    let scale = y.iter().zip(x).map(|(y, x)| y.abs().max(part(x).abs())).fold(0.0, f64::max);
+    Moments::of(&values, 4.0 * f64::EPSILON * scale)
 }
 
 /// Σ within arms of the products, over Σ of the squares; 0 where the covariate does not vary within an arm.
 fn slope(a: (&[f64], &[Option<f64>]), centre: Pair, b: (&[f64], &[Option<f64>])) -> f64 {
-    let (mut products, mut squares) = (0.0, 0.0);
+    let (mut products, mut squares) = (Sum::default(), Sum::default());
+    // In units of the largest distance, so that the squares of tiny or huge covariates are numbers.
+    let mut widest: f64 = 0.0;
+    for x in [a.1, b.1].into_iter().flatten().flatten() {
+        widest = widest.max(centre.residual(*x).abs());
+    }
     for (y, x) in [a, b] {
         // A missing covariate is the average one.
         let x: Vec<f64> = x.iter().map(|x| x.unwrap_or(centre.value())).collect();
-        if x.is_empty() || all_equal(&x) {
+        if all_equal(&x) {
             continue;
         }
         let (of_x, of_y) = (mean(&x), mean(y));
-        let (dx, dy) = (|x: f64| of_x.residual(x), |y: f64| of_y.residual(y));
-        products += sum(x.iter().zip(y).map(|(&x, &y)| dx(x) * dy(y)));
-        squares += sum(x.iter().map(|&x| dx(x) * dx(x)));
+        let dx = |x: f64| of_x.residual(x) / widest;
+        products.add(sum(x.iter().zip(y).map(|(&x, &y)| dx(x) * of_y.residual(y))));
+        squares.add(sum(x.iter().map(|&x| dx(x) * dx(x))));
     }
-    if squares > 0.0 { products / squares } else { 0.0 }
+    if squares.value() > 0.0 { products.value() / squares.value() / widest } else { 0.0 }
 }

@@ -1,6 +1,6 @@
 //! How many units an experiment or a golden set needs, under the designs that save or cost units.
 
-use super::power::{SampleSize, Target, n_paired, n_two_sample};
+use super::power::{MOST_UNITS, SampleSize, Target, check_sd, n_paired, n_two_sample};
 use super::{Sides, invalid};
 use crate::error::Result;
 
@@ -118,7 +118,7 @@ pub fn n_stratified(
 /// The standard deviation that is left when a covariate or the strata explain the share `r2` of the variance.
 ///
 /// # Errors
-/// `invalid-argument` if `r2` is not from 0 to below 1.
+/// `invalid-argument` if `r2` is not from 0 to below 1, or the standard deviation not a finite number above 0.
 ///
 /// # Examples
 /// ```
@@ -126,6 +126,7 @@ pub fn n_stratified(
 /// # Ok::<(), trialplate::Error>(())
 /// ```
 pub fn sd_explained(sd: f64, r2: f64) -> Result<f64> {
+    check_sd("sd", sd)?;
     if !(0.0..1.0).contains(&r2) {
         return Err(invalid("r2", "the share of the variance that is explained lies from 0 to below 1"));
     }
@@ -176,8 +177,12 @@ pub fn n_clustered(target: Target, sd: f64, mean_size: f64, cv: f64, icc: f64) -
     }
     let design_effect = 1.0 + ((cv * cv + 1.0) * mean_size - 1.0) * icc;
     let n = n_two_sample(target, (sd, sd), 1.0)?.n_a;
-    let units = libm::ceil(n as f64 * design_effect / mean_size) as u64;
-    Ok(ClusteredN { design_effect, n_responses_independent: n, n_units_per_arm: units })
+    let units = libm::ceil(n as f64 * design_effect / mean_size);
+    // `!(…)`, so that NaN is refused too.
+    if !(units <= MOST_UNITS as f64) {
+        return Err(invalid("cv_cluster_size", "the units differ so much in size that no sample would do"));
+    }
+    Ok(ClusteredN { design_effect, n_responses_independent: n, n_units_per_arm: units as u64 })
 }
 
 /// A golden set whose items are tried several times.
@@ -225,7 +230,10 @@ pub fn n_repeats(target: Target, var_item_change: f64, var_within: f64, repeats:
     }
     let sd_diff = libm::sqrt(var_item_change + 2.0 * var_within / repeats as f64);
     let SampleSize { n_a, .. } = n_paired(target, sd_diff)?;
-    Ok(RepeatedN { sd_diff, n_items: n_a, calls_per_version: n_a.saturating_mul(repeats) })
+    let Some(calls_per_version) = n_a.checked_mul(repeats) else {
+        return Err(invalid("repeats", "that many calls cannot be counted"));
+    };
+    Ok(RepeatedN { sd_diff, n_items: n_a, calls_per_version })
 }
 
 /// The items with which a gate that allows `tolerance` passes a version that has not changed, with that probability.

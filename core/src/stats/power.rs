@@ -6,7 +6,7 @@ use super::{check_open_unit, invalid};
 use crate::error::Result;
 
 /// More units than anybody will ever have; a plan that needs more has asked for too small an effect.
-const MOST_UNITS: u64 = 1 << 40;
+pub(super) const MOST_UNITS: u64 = 1 << 40;
 
 /// Whether a test looks at both sides or at one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +61,7 @@ pub struct SampleSize {
     pub power: f64,
 }
 
-fn check_sd(argument: &str, sd: f64) -> Result<()> {
+pub(super) fn check_sd(argument: &str, sd: f64) -> Result<()> {
     if sd > 0.0 && sd.is_finite() {
         return Ok(());
     }
@@ -121,22 +121,50 @@ pub fn power_two_sample(
     Ok(two_sample(delta, (sd_a, sd_b), (n_a, n_b), alpha, sides))
 }
 
-fn two_sample(delta: f64, (sd_a, sd_b): (f64, f64), (n_a, n_b): (u64, u64), alpha: f64, sides: Sides) -> f64 {
-    let (n_a, n_b) = (n_a as f64, n_b as f64);
-    let (v_a, v_b) = (sd_a * sd_a / n_a, sd_b * sd_b / n_b);
-    let df = if sd_a == sd_b {
+fn two_sample(delta: f64, sd: (f64, f64), n: (u64, u64), alpha: f64, sides: Sides) -> f64 {
+    let (n_a, n_b) = (n.0 as f64, n.1 as f64);
+    let errors = (sd.0 / libm::sqrt(n_a), sd.1 / libm::sqrt(n_b));
+    // `hypot`, and shares instead of se⁴: neither under- nor overflows, whatever the unit of the scores.
+    let se = libm::hypot(errors.0, errors.1);
+    let df = if sd.0 == sd.1 {
         n_a + n_b - 2.0
     } else {
-        let (share_a, share_b) = (v_a / (v_a + v_b), v_b / (v_a + v_b));
-        1.0 / (share_a * share_a / (n_a - 1.0) + share_b * share_b / (n_b - 1.0))
+        let (share_a, share_b) = (square(errors.0 / se), square(errors.1 / se));
+        1.0 / (square(share_a) / (n_a - 1.0) + square(share_b) / (n_b - 1.0))
     };
-    power(delta / libm::sqrt(v_a + v_b), df, alpha, sides)
+    power(delta / se, df, alpha, sides)
+}
+
+fn square(x: f64) -> f64 {
+    x * x
+}
+
+/// No plan with `n_a` from `low.0` to `high.0` and `n_b` from `low.1` to `high.1` has more power than this.
+///
+/// It has the noncentrality of the largest plan, and more degrees of freedom than any of them: with unequal
+/// standard deviations those can fall while a sample grows, and the power with them.
+fn at_most(delta: f64, sd: (f64, f64), low: (u64, u64), high: (u64, u64), alpha: f64, sides: Sides) -> f64 {
+    let largest = (sd.0 / libm::sqrt(high.0 as f64), sd.1 / libm::sqrt(high.1 as f64));
+    let smallest = (sd.0 / libm::sqrt(low.0.max(1) as f64), sd.1 / libm::sqrt(low.1.max(1) as f64));
+    let (n_a, n_b) = (high.0 as f64, high.1 as f64);
+    let mut df = n_a + n_b - 2.0;
+    if sd.0 != sd.1 {
+        let least = |of: f64, other: f64| square(of / libm::hypot(of, other));
+        let (share_a, share_b) = (least(largest.0, smallest.1), least(largest.1, smallest.0));
+        df = df.min(1.0 / (square(share_a) / (n_a - 1.0) + square(share_b) / (n_b - 1.0)));
+    }
+    power(delta / libm::hypot(largest.0, largest.1), df, alpha, sides)
 }
 
 /// The smallest sample with which two independent means are told apart.
 ///
 /// # Shapes and units
 /// `ratio` is n_b / n_a; n_b is rounded up. `sd` holds the standard deviation of each arm.
+///
+/// # Formula
+/// The smallest n_a with [`power_two_sample`] of n_a and ⌈ratio·n_a⌉ at or above the wanted power. With unequal standard
+/// deviations and a ratio below 1, one more unit of A can cost power: it is the smallest n_a that reaches it, not the
+/// smallest from which on all do.
 ///
 /// # Errors
 /// `invalid-argument` if delta is 0 or not finite, a standard deviation is not above 0, power is not between alpha and
@@ -159,34 +187,59 @@ pub fn n_two_sample(target: Target, sd: (f64, f64), ratio: f64) -> Result<Sample
     if !(ratio > 0.0 && ratio.is_finite()) {
         return Err(invalid("ratio_b_to_a", "a ratio is a finite number above 0"));
     }
-    let other = |n_a: u64| libm::ceil(ratio * n_a as f64);
+    let Target { delta, alpha, power, sides } = target;
+    let delta = delta.abs();
+    let other = |n_a: u64| libm::ceil(ratio * n_a as f64) as u64;
     let reached = |n_a: u64| {
-        let n_b = other(n_a);
-        if n_a < 2 || n_b < 2.0 {
+        let n = (n_a, other(n_a));
+        if n.0 < 2 || n.1 < 2 { 0.0 } else { two_sample(delta, sd, n, alpha, sides) }
+    };
+    let bound = |low: u64, high: u64| {
+        if other(high) < 2 {
             return 0.0;
         }
-        two_sample(target.delta.abs(), sd, (n_a, n_b as u64), target.alpha, target.sides)
+        at_most(delta, sd, (low, other(low)), (high, other(high)), alpha, sides)
     };
-    let fits = |n_a: u64| n_a.max(other(n_a) as u64) <= MOST_UNITS;
-    let n_a = smallest(target.power, reached, fits)?;
-    Ok(SampleSize { n_a, n_b: other(n_a) as u64, power: reached(n_a) })
+    let most = if ratio > 1.0 { (MOST_UNITS as f64 / ratio) as u64 } else { MOST_UNITS };
+    let n_a = smallest(power, most, reached, bound)?;
+    Ok(SampleSize { n_a, n_b: other(n_a), power: reached(n_a) })
 }
 
-/// The smallest n that reaches the power, which grows with n.
-fn smallest(power: f64, reached: impl Fn(u64) -> f64, fits: impl Fn(u64) -> bool) -> Result<u64> {
-    let (mut low, mut high) = (1, 2);
-    while reached(high) < power {
-        if !fits(high * 2) {
-            let reason = "the difference is so small against the spread that no sample would show it";
-            return Err(invalid("delta", reason));
-        }
-        (low, high) = (high, high * 2);
+/// The smallest n from 2 to `most` that reaches the power.
+///
+/// `bound(low, high)` is at least the power of every n from `low` to `high`: the power of `high` where it grows with n.
+fn smallest(
+    power: f64,
+    most: u64,
+    reached: impl Fn(u64) -> f64,
+    bound: impl Fn(u64, u64) -> f64,
+) -> Result<u64> {
+    let mut high = 2.min(most);
+    while high < most && reached(high) < power {
+        high = high.saturating_mul(2).min(most);
     }
-    while low + 1 < high {
-        let middle = low + (high - low) / 2;
-        if reached(middle) < power { low = middle } else { high = middle }
+    first(power, 2, high, &reached, &bound).ok_or_else(|| {
+        let reason = "the difference is so small against the spread that no sample would show it";
+        invalid("delta", reason)
+    })
+}
+
+/// The first n from `low` to `high` that reaches the power: halves in which none can are left out unseen.
+fn first(
+    power: f64,
+    low: u64,
+    high: u64,
+    reached: &impl Fn(u64) -> f64,
+    bound: &impl Fn(u64, u64) -> f64,
+) -> Option<u64> {
+    if low > high || (low < high && bound(low, high) < power) {
+        return None;
     }
-    Ok(high)
+    if low == high {
+        return (reached(low) >= power).then_some(low);
+    }
+    let middle = low + (high - low) / 2;
+    first(power, low, middle, reached, bound).or_else(|| first(power, middle + 1, high, reached, bound))
 }
 
 /// The power of a paired comparison.
@@ -240,10 +293,8 @@ fn of_pairs(delta: f64, sd_diff: f64, n: u64, alpha: f64, sides: Sides) -> f64 {
 pub fn n_paired(target: Target, sd_diff: f64) -> Result<SampleSize> {
     target.check()?;
     check_sd("sd_diff", sd_diff)?;
-    let reached = |n: u64| {
-        if n < 2 { 0.0 } else { of_pairs(target.delta.abs(), sd_diff, n, target.alpha, target.sides) }
-    };
-    let n = smallest(target.power, reached, |n| n <= MOST_UNITS)?;
+    let reached = |n: u64| of_pairs(target.delta.abs(), sd_diff, n, target.alpha, target.sides);
+    let n = smallest(target.power, MOST_UNITS, reached, |_, high| reached(high))?;
     Ok(SampleSize { n_a: n, n_b: n, power: reached(n) })
 }
 
@@ -269,7 +320,7 @@ pub fn mde_two_sample(n: u64, sd: f64, alpha: f64, power: f64) -> Result<f64> {
     }
     // In units of the standard error, where the answer is a number of one digit.
     let se = sd * libm::sqrt(2.0 / n as f64);
-    Ok(se * detectable(2.0 * n as f64 - 2.0, alpha, power, Sides::Two))
+    in_scores("sd", se * detectable(2.0 * n as f64 - 2.0, alpha, power, Sides::Two))
 }
 
 /// The smallest difference that a paired comparison of `n` pairs sees with the given power.
@@ -293,7 +344,19 @@ pub fn mde_paired(n: u64, sd_diff: f64, alpha: f64, power: f64) -> Result<f64> {
     if !(2..=MOST_UNITS).contains(&n) {
         return Err(invalid("n", "a paired comparison has at least two pairs, and at most 2⁴⁰"));
     }
-    Ok(sd_diff / libm::sqrt(n as f64) * detectable(n as f64 - 1.0, alpha, power, Sides::Two))
+    in_scores(
+        "sd_diff",
+        sd_diff / libm::sqrt(n as f64) * detectable(n as f64 - 1.0, alpha, power, Sides::Two),
+    )
+}
+
+/// A difference in score units, unless no number holds it.
+fn in_scores(argument: &str, delta: f64) -> Result<f64> {
+    if delta.is_finite() && delta > 0.0 {
+        Ok(delta)
+    } else {
+        Err(invalid(argument, "no number is that large or small"))
+    }
 }
 
 /// The noncentrality that has this power.

@@ -1,6 +1,7 @@
 //! What a judge's scores say about the truth, once people have labelled some of them.
 
 use super::dist::{normal_upper_quantile, t_upper_quantile};
+use super::paired::{differences_equal, largest};
 use super::sum::{all_finite, mean, sum, variance};
 use super::{Status, check_open_unit, invalid};
 use crate::error::Result;
@@ -9,7 +10,8 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CorrectedMean {
-    /// `insufficient_data` below two labelled items.
+    /// `insufficient_data` below two labelled items; `zero_variance` where nothing varies, with the estimate and without
+    /// an interval.
     pub status: Status,
     /// How much of the judge is used, 0 to 1: 0 is the human mean alone.
     pub lambda: Option<f64>,
@@ -80,27 +82,35 @@ pub fn ppi_mean(human: &[f64], judge: &[f64], unlabelled: &[f64], alpha: f64) ->
         let spread = (1.0 + n / others) * variance(&all, mean(&all));
         if spread > 0.0 { (covariance / spread).clamp(0.0, 1.0) } else { 0.0 }
     };
-    let rest: Vec<f64> = human.iter().zip(judge).map(|(y, f)| y - lambda * f).collect();
-    let of_rest = mean(&rest);
-    let mut square = variance(&rest, of_rest) / n;
-    let mut estimate = of_rest.value();
+    // From residuals: Y - λF of scores around 1e9 would lose the digits that the variance is made of.
+    let rest: Vec<f64> = human
+        .iter()
+        .zip(judge)
+        .map(|(&y, &f)| of_human.residual(y) - lambda * of_judge.residual(f))
+        .collect();
+    let scale = largest(human).max(lambda * largest(judge));
+    let constant = differences_equal(&rest, scale);
+    let mut square = if constant { 0.0 } else { variance(&rest, mean(&rest)) / n };
+    let mut estimate = of_human.value();
     if lambda > 0.0 {
         let of_others = mean(unlabelled);
-        estimate += lambda * of_others.value();
+        estimate += lambda * of_others.minus(of_judge);
         square += lambda * lambda * variance(unlabelled, of_others) / others;
     }
-    let se = libm::sqrt(square);
-    let half = t_upper_quantile(alpha / 2.0, n - 1.0) * se;
     let bias: Vec<f64> = human.iter().zip(judge).map(|(y, f)| f - y).collect();
-    Ok(CorrectedMean {
-        status: Status::Ok,
-        lambda: Some(lambda),
-        estimate: Some(estimate),
-        se: Some(se),
-        ci_low: Some(estimate - half),
-        ci_high: Some(estimate + half),
-        judge_bias: Some(mean(&bias).value()),
-    })
+    let bias = mean(&bias).value();
+    let se = libm::sqrt(square);
+    if ![lambda, estimate, bias, se].iter().all(|x| x.is_finite()) {
+        return Ok(none(Status::InvalidInput));
+    }
+    let mut found = none(Status::ZeroVariance);
+    (found.lambda, found.estimate, found.judge_bias) = (Some(lambda), Some(estimate), Some(bias));
+    if se > 0.0 {
+        let half = t_upper_quantile(alpha / 2.0, n - 1.0) * se;
+        (found.status, found.se) = (Status::Ok, Some(se));
+        (found.ci_low, found.ci_high) = (Some(estimate - half), Some(estimate + half));
+    }
+    Ok(found)
 }
 
 /// What is known of a judge that says yes or no.
@@ -161,13 +171,18 @@ pub fn rogan_gladen(observed: f64, n: u64, judge: JudgeRates, alpha: f64) -> Res
     if n == 0 || judge.positives == 0 || judge.negatives == 0 {
         return Ok(none(Status::InsufficientData));
     }
-    let (positives, negatives) = (judge.positives as f64, judge.negatives as f64);
-    let (se, sp) = (judge.true_pos as f64 / positives, judge.true_neg as f64 / negatives);
-    let skill = (se + sp) - 1.0;
-    if skill <= 0.0 {
+    // In whole numbers: 0.7 + 0.3 must be no better than a coin, whatever the rounding.
+    let [tp, pos, tn, neg] =
+        [judge.true_pos, judge.positives, judge.true_neg, judge.negatives].map(u128::from);
+    // se + sp - 1 = (tp·neg - (neg - tn)·pos) / (pos·neg)
+    let (right, by_chance) = (tp * neg, (neg - tn) * pos);
+    if right <= by_chance {
         return Ok(none(Status::InvalidInput));
     }
-    let estimate = (observed + sp - 1.0) / skill;
+    let (positives, negatives) = (judge.positives as f64, judge.negatives as f64);
+    let (se, sp) = (judge.true_pos as f64 / positives, judge.true_neg as f64 / negatives);
+    let skill = (right - by_chance) as f64 / positives / negatives;
+    let estimate = (observed - (neg - tn) as f64 / negatives) / skill;
     let square = observed * (1.0 - observed) / n as f64
         + estimate * estimate * se * (1.0 - se) / positives
         + (1.0 - estimate) * (1.0 - estimate) * sp * (1.0 - sp) / negatives;

@@ -179,5 +179,9 @@ pub fn quantile_difference(a: &[f64], b: &[f64], q: f64, alpha: f64) -> Result<Q
     let below = far(of_b.low.map(|l| x_b - l), of_a.high.map(|u| u - x_a));
     let above = far(of_b.high.map(|u| u - x_b), of_a.low.map(|l| x_a - l));
     let (low, high) = (below.map(|h| diff - h), above.map(|h| diff + h));
+    if ![Some(diff), low, high].into_iter().flatten().all(f64::is_finite) {
+        let status = Status::InvalidInput;
+        return Ok(QuantileDifference { status, a: None, b: None, diff: None, low: None, high: None });
+    }
     Ok(QuantileDifference { status, a: Some(x_a), b: Some(x_b), diff: Some(diff), low, high })
 }

@@ -144,6 +144,10 @@ fn grouped<'a, S: AsRef<str>>(
     for (name, y) in b {
         strata.entry(name.as_ref()).or_default().1.push(*y);
     }
+    // A stratum that the plan weighs is there, also where no unit lies in it: without it the weights would not sum to 1.
+    for (name, _) in plan.weights.iter().flatten().filter(|(_, weight)| **weight > 0.0) {
+        strata.entry(name.as_str()).or_default();
+    }
     let names: Vec<&str> = if plan.order.is_empty() {
         strata.keys().copied().collect()
     } else {

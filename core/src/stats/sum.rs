@@ -23,6 +23,13 @@ impl Pair {
     pub(crate) fn residual(self, x: f64) -> f64 {
         (x - self.hi) - self.lo
     }
+
+    /// `a + b`, and what rounding takes from it (Knuth's two-sum).
+    pub(crate) fn of_sum(a: f64, b: f64) -> Pair {
+        let hi = a + b;
+        let of_b = hi - a;
+        Pair { hi, lo: (a - (hi - of_b)) + (b - of_b) }
+    }
 }
 
 /// Neumaier's compensated sum. The order of the values is part of the result.

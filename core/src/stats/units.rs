@@ -1,7 +1,9 @@
 //! Several responses of one user are one unit: averaged first, or weighed by the delta method.
 
-use super::sum::{all_finite, mean, sum, variance};
-use super::{Status, Summary, Welch, check_open_unit, welch, welch_from_summaries};
+use super::paired::largest;
+use super::sum::{Pair, all_finite, mean, sum};
+use super::welch::{Moments, welch_from_moments};
+use super::{Welch, check_open_unit};
 use crate::error::Result;
 
 /// Two arms of users with several responses each.
@@ -37,13 +39,23 @@ pub struct UnitComparison {
 /// # Ok::<(), trialplate::Error>(())
 /// ```
 pub fn unit_means<U: AsRef<[f64]>>(a: &[U], b: &[U], alpha: f64) -> Result<UnitComparison> {
-    let means = |arm: &[U]| -> Vec<f64> {
-        let scored = arm.iter().map(AsRef::as_ref).filter(|scores| !scores.is_empty());
-        scored.map(|scores| if all_finite(scores) { mean(scores).value() } else { f64::NAN }).collect()
-    };
-    let (of_a, of_b) = (means(a), means(b));
-    let (n_missing_a, n_missing_b) = (a.len() - of_a.len(), b.len() - of_b.len());
-    Ok(UnitComparison { test: welch(&of_a, &of_b, alpha)?, n_missing_a, n_missing_b })
+    check_open_unit("alpha", alpha)?;
+    let (of_a, of_b) = (scored(a), scored(b));
+    let test = welch_from_moments(&of_means(&of_a), &of_means(&of_b), alpha);
+    Ok(UnitComparison { test, n_missing_a: a.len() - of_a.len(), n_missing_b: b.len() - of_b.len() })
+}
+
+/// The users that have a score.
+fn scored<U: AsRef<[f64]>>(arm: &[U]) -> Vec<&[f64]> {
+    arm.iter().map(AsRef::as_ref).filter(|scores| !scores.is_empty()).collect()
+}
+
+fn of_means(users: &[&[f64]]) -> Moments {
+    let means: Vec<Pair> = users.iter().map(|scores| mean(scores)).collect();
+    // Means of decimals that are the same differ by the rounding of the decimals; a single score is as it is.
+    let single = users.iter().all(|scores| scores.len() == 1);
+    let scale = users.iter().map(|scores| largest(scores)).fold(0.0, f64::max);
+    Moments::of(&means, if single { 0.0 } else { f64::EPSILON * scale })
 }
 
 /// Compares the mean of all responses: every response counts the same, and the users are still the units.
@@ -67,34 +79,21 @@ pub fn unit_means<U: AsRef<[f64]>>(a: &[U], b: &[U], alpha: f64) -> Result<UnitC
 /// ```
 pub fn ratio_metric<U: AsRef<[f64]>>(a: &[U], b: &[U], alpha: f64) -> Result<UnitComparison> {
     check_open_unit("alpha", alpha)?;
-    let scored = |arm: &[U]| -> Vec<Vec<f64>> {
-        arm.iter().map(|u| u.as_ref().to_vec()).filter(|scores| !scores.is_empty()).collect()
-    };
     let (of_a, of_b) = (scored(a), scored(b));
-    let (n_missing_a, n_missing_b) = (a.len() - of_a.len(), b.len() - of_b.len());
-    let finite = |arm: &[Vec<f64>]| arm.iter().all(|scores| all_finite(scores));
-    let test = if finite(&of_a) && finite(&of_b) {
-        welch_from_summaries(summary(&of_a), summary(&of_b), alpha)?
-    } else {
-        // The status of the plain comparison says what is wrong.
-        let mut test = welch(&[f64::NAN], &[f64::NAN], alpha)?;
-        (test.n_a, test.n_b, test.status) = (of_a.len(), of_b.len(), Status::InvalidInput);
-        test
-    };
-    Ok(UnitComparison { test, n_missing_a, n_missing_b })
+    let test = welch_from_moments(&of_ratio(&of_a), &of_ratio(&of_b), alpha);
+    Ok(UnitComparison { test, n_missing_a: a.len() - of_a.len(), n_missing_b: b.len() - of_b.len() })
 }
 
-fn summary(users: &[Vec<f64>]) -> Summary {
-    let n = users.len();
-    let responses = users.iter().map(Vec::len).sum::<usize>() as f64;
-    if n == 0 {
-        return Summary { n, mean: 0.0, sd: 0.0 };
-    }
-    let all: Vec<f64> = users.iter().flatten().copied().collect();
+/// The mean of all responses, and the variance of a user's part in it.
+fn of_ratio(users: &[&[f64]]) -> Moments {
+    let all: Vec<f64> = users.concat();
     let ratio = mean(&all);
-    let per_user = responses / n as f64;
-    let away = |scores: &Vec<f64>| sum(scores.iter().map(|&y| ratio.residual(y))) / per_user;
-    let z: Vec<f64> = users.iter().map(away).collect();
-    let square = variance(&z, mean(&z));
-    Summary { n, mean: ratio.value(), sd: if square.is_finite() { libm::sqrt(square) } else { 0.0 } }
+    let per_user = all.len() as f64 / users.len() as f64;
+    let part = |scores: &&[f64]| sum(scores.iter().map(|&y| ratio.residual(y))) / per_user;
+    let parts: Vec<Pair> = users.iter().map(|scores| Pair { hi: part(scores), lo: 0.0 }).collect();
+    // Each score is off by the rounding of a decimal; where all users give one, it is as it is.
+    let most = users.iter().map(|scores| scores.len()).max().unwrap_or(0) as f64;
+    let slack = if most > 1.0 { f64::EPSILON * largest(&all) * most / per_user } else { 0.0 };
+    let variance = Moments::of(&parts, slack).variance;
+    Moments { n: users.len(), mean: ratio, variance: if all_finite(&all) { variance } else { f64::NAN } }
 }

@@ -1,7 +1,7 @@
 //! Two independent samples: Welch's t-test, always; no pre-test, never pooled.
 
 use super::paired::TTest;
-use super::sum::{all_equal, all_finite, mean, variance};
+use super::sum::{Pair, Sum, all_equal, all_finite, mean, variance};
 use super::{Status, check_open_unit};
 use crate::error::Result;
 
@@ -188,4 +188,56 @@ impl Welch {
         (self.p_value, self.ci_low, self.ci_high) =
             (Some(test.p_value), Some(test.ci_low), Some(test.ci_high));
     }
+}
+
+/// What Welch's test needs of one arm whose values are known to more digits than one number holds: means of users,
+/// scores less what a covariate explains. Rounded to one number each, values around 1e9 would lose their differences.
+pub(crate) struct Moments {
+    pub(crate) n: usize,
+    pub(crate) mean: Pair,
+    pub(crate) variance: f64,
+}
+
+impl Moments {
+    /// Values that lie within `slack` of each other are the same value.
+    pub(crate) fn of(values: &[Pair], slack: f64) -> Moments {
+        let mut total = Sum::default();
+        for value in values {
+            total.add(value.hi);
+            total.add(value.lo);
+        }
+        let (n, count) = (values.len(), values.len() as f64);
+        let mean = total.divided_by(count);
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut squares, mut rest) = (Sum::default(), Sum::default());
+        for value in values {
+            let away = value.minus(mean);
+            (low, high) = (low.min(away), high.max(away));
+            squares.add(away * away);
+            rest.add(away);
+        }
+        let same = high - low <= slack || values.windows(2).all(|w| w[0] == w[1]);
+        let spread = squares.value() - rest.value() * rest.value() / count;
+        let variance = if same { 0.0 } else { spread.max(0.0) / (count - 1.0) };
+        let variance = if squares.value().is_finite() { variance } else { f64::NAN };
+        Moments { n, mean, variance }
+    }
+}
+
+/// [`welch`] from the moments of each arm.
+pub(crate) fn welch_from_moments(a: &Moments, b: &Moments, alpha: f64) -> Welch {
+    let mut found = Welch::empty(a.n, b.n);
+    let usable = |m: &Moments| m.n == 0 || m.mean.value().is_finite() && (m.n < 2 || m.variance.is_finite());
+    if !usable(a) || !usable(b) {
+        found.status = Status::InvalidInput;
+        return found;
+    }
+    let report = |m: &Moments| (m.n > 0).then(|| m.mean.value());
+    (found.mean_a, found.mean_b) = (report(a), report(b));
+    if a.n < 2 || b.n < 2 {
+        found.status = Status::InsufficientData;
+        return found;
+    }
+    found.finish(a.variance, b.variance, b.mean.minus(a.mean), 1.0, alpha);
+    found
 }

@@ -109,7 +109,11 @@ fn users(i: &Inputs<'_>, name: &str) -> Result<Vec<Vec<f64>>> {
 fn stratified(i: &Inputs<'_>) -> Result<Output> {
     let order = match i.find("order") {
         None => Vec::new(),
-        Some(_) => i.array("order")?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        // As `pairs` names them.
+        Some(_) => {
+            let name = |name: &Value| name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+            i.array("order")?.iter().map(name).collect()
+        }
     };
     let weights = match i.find("weights") {
         None => None,
