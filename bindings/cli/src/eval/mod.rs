@@ -66,9 +66,9 @@ pub(crate) fn run(a: Eval, global: &Global) -> Result<u8> {
     match (summary["errors"].as_u64(), summary["rows"].as_u64()) {
         (Some(0) | None, _) => {}
         (errors, rows) if errors == rows => print::note(
-            "every row is an error: if it was the task that failed and not the prompt, this run still counts for the gate, which cannot tell then",
+            "every row is an error: if it was the task that failed and not the prompt, this run still counts, and a gate never passes on it",
         ),
-        _ => print::note("an error has no score, and a gate cannot tell where a score is missing"),
+        _ => print::note("an error has no score, and a gate never passes where a score is missing"),
     }
     Ok(0)
 }
