@@ -3,12 +3,13 @@
 
 mod task;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trialplate::{Error, Store};
+use trialplate::{Error, RunOptions, Store};
 
 use crate::args::{Global, eval::Eval};
 use crate::fail::{Failure, Result};
@@ -36,7 +37,8 @@ pub(crate) fn run(a: Eval, global: &Global) -> Result<u8> {
 
     if once && let Some(run) = finished(&store, &arguments, &dataset)? {
         print::note(&format!("finished already at {}; nothing is called", print::time(&run["finished_at"])));
-        return show(&store, &run["id"], global);
+        show(&store, &run["id"], global)?;
+        return Ok(0);
     }
     let run = verbs::of(&store, "start_run", &arguments)?;
     let items = match verbs::of(&store, "pending", &json!({"run": run["id"]}))?["items"].take() {
@@ -59,16 +61,23 @@ pub(crate) fn run(a: Eval, global: &Global) -> Result<u8> {
     };
     work.all(items, concurrency.into())?;
     verbs::of(&store, "finish_run", &json!({"run": run["id"]}))?;
-    show(&store, &run["id"], global)?;
+    let summary = show(&store, &run["id"], global)?;
     store.close()?;
+    match (summary["errors"].as_u64(), summary["rows"].as_u64()) {
+        (Some(0) | None, _) => {}
+        (errors, rows) if errors == rows => print::note(
+            "every row is an error: if it was the task that failed and not the prompt, this run still counts, and a gate never passes on it",
+        ),
+        _ => print::note("an error has no score, and a gate never passes where a score is missing"),
+    }
     Ok(0)
 }
 
-fn show(store: &Store, run: &Value, global: &Global) -> Result<u8> {
+fn show(store: &Store, run: &Value, global: &Global) -> Result<Value> {
     let summary = verbs::of(store, "summary", &json!({"run": run}))?;
     let text = || print::runs::summary(&summary, &Style::of_stdout());
     print::out(&if global.json { format!("{summary}\n") } else { text() })?;
-    Ok(0)
+    Ok(summary)
 }
 
 /// A name that the same call gives again, so that a killed run is found.
@@ -86,16 +95,15 @@ fn name(version: &Value, dataset: &Value, task: &str) -> String {
 
 /// The newest finished run of this name, if it is about the same: version, dataset, scorers, trials.
 fn finished(store: &Store, arguments: &Value, dataset: &Value) -> Result<Option<Value>> {
-    let scorers = print::each(&arguments["scorers"]).map(|scorer| {
+    let mut scorers = BTreeSet::new();
+    for scorer in print::each(&arguments["scorers"]) {
         // A function's name is a scorer of that name and nothing else.
-        let scorer =
-            if scorer.is_string() { json!({"kind": "function", "name": scorer}) } else { scorer.clone() };
-        let scorer = verbs::of(store, "scorer", &scorer)?;
-        Ok(json!({"name": scorer["name"], "id": scorer["id"]}))
-    });
-    let scorers = Value::Array(scorers.collect::<Result<_>>()?);
+        let function = json!({"kind": "function", "name": scorer});
+        let scorer = if scorer.is_string() { &function } else { scorer };
+        scorers.insert(print::text(&verbs::of(store, "scorer", scorer)?["id"]));
+    }
     let number = arguments["version"].as_str().and_then(|n| n.parse::<u64>().ok());
-    let trials = arguments["trials"].as_u64().unwrap_or(1);
+    let trials = arguments["trials"].as_u64().unwrap_or(RunOptions::default().trials.into());
     let runs = verbs::of(store, "runs", &json!({"prompt": arguments["prompt"]}))?;
     let same = |run: &&Value| {
         !run["finished_at"].is_null()
@@ -103,7 +111,8 @@ fn finished(store: &Store, arguments: &Value, dataset: &Value) -> Result<Option<
             && run["version"].as_u64() == number
             && run["dataset_root"] == dataset["root"]
             && run["trials"] == trials
-            && run["scorers"] == scorers
+            && print::each(&run["scorers"]).map(|scorer| print::text(&scorer["id"])).collect::<BTreeSet<_>>()
+                == scorers
     };
     Ok(print::each(&runs["runs"]).filter(same).last().cloned())
 }
@@ -178,7 +187,7 @@ impl Work<'_> {
                 row = error;
             }
             // Another process resumed the same run, and was quicker.
-            Err(Failure::Core(Error::RowExists { .. })) => {}
+            Err(Failure::Core(Error::RowExists { .. } | Error::RunFinished { .. })) => {}
             recorded => recorded?,
         }
         self.progress.step(item, row.get("error"));

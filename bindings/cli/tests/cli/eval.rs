@@ -173,6 +173,16 @@ fn a_killed_run_goes_on_and_repeats_nothing() {
 }
 
 #[test]
+fn two_at_once_share_the_work() {
+    let shop = shop(8);
+    let args = ["eval", "x", "1", "golden", "--task", "sleep 0.05; echo o", "--concurrency", "2"];
+    let mut twin = shop.command(&args).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let said = shop.run(&args);
+    assert!(twin.wait().unwrap().success());
+    assert!(said.ok().contains("8 of 8 rows, no errors"));
+}
+
+#[test]
 fn once_calls_nothing_twice() {
     let shop = shop(3);
     let task = "echo called >> calls; echo o";
@@ -182,6 +192,8 @@ fn once_calls_nothing_twice() {
     let again = eval(&shop, task, &["--once", "--scorer", EXACT, "--scorer", "quality"]);
     assert!(again.err.contains("nothing is called"));
     assert_eq!((again.json()["run"]["id"].clone(), calls()), (first["run"]["id"].clone(), 3));
+    eval(&shop, task, &["--once", "--scorer", "quality", "--scorer", EXACT]).ok();
+    assert_eq!(calls(), 3, "the order of the scorers is no difference");
     // Anything else is another run.
     eval(&shop, task, &["--once", "--scorer", EXACT]).ok();
     eval(&shop, task, &["--once", "--scorer", EXACT, "--trials", "2"]).ok();
@@ -200,5 +212,6 @@ fn a_reader_of_stdout_gets_data_only() {
     command.env("CLICOLOR_FORCE", "1");
     let said = said(command, "");
     assert!(said.err.contains("k0: \x1b[31mexit code 1: noise\x1b[0m"), "{}", said.err);
-    assert!(said.ok().contains("2 of 2 rows"));
+    assert!(said.err.contains("every row is an error"), "{}", said.err);
+    assert!(said.ok().contains("2 of 2 rows, \x1b[31m2 errors"));
 }
