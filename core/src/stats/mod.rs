@@ -36,6 +36,7 @@ mod ppi;
 mod quantile;
 mod rates;
 mod srm;
+mod srm_exact;
 mod stratified;
 pub(crate) mod sum;
 #[cfg(test)]
@@ -81,7 +82,7 @@ pub use rates::{
     Interval, PairedRates, RateDifference, clopper_pearson, clopper_pearson_one_sided, newcombe,
     paired_rates, wilson,
 };
-pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmSequence, srm, srm_sequence};
+pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub use sum::{MeanSd, mean_sd};
 pub use units::{UnitComparison, ratio_metric, unit_means};

@@ -1,7 +1,8 @@
 //! Sample ratio mismatch: do as many units arrive in each arm as the weights say?
 
-use super::dist::{binomial_probability, chi2_upper};
+use super::dist::chi2_upper;
 use super::gamma::{deviance, stirling_error};
+use super::srm_exact::{Arm, FEW, few_outcomes, least_likely, mixed};
 use super::sum::{Sum, sum};
 use super::{Status, invalid};
 use crate::error::Result;
@@ -13,10 +14,22 @@ pub const SRM_WARNING: f64 = 100.0;
 /// The prior weight, in units, of the planned split.
 pub const SRM_CONCENTRATION: f64 = 1000.0;
 
-/// An expected count below this makes the chi-squared test inexact.
-const FEW: f64 = 5.0;
-/// The exact test looks at this many outcomes at the most.
-const MOST_OUTCOMES: f64 = 5e6;
+/// A smaller share than this is a mistake: 2⁵³ units would not put one into the arm.
+const LEAST_SHARE: f64 = 1e-30;
+/// The most units that are counted: a larger number is no exact f64.
+const MOST_UNITS: u64 = 1 << 53;
+
+/// How a p-value was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SrmMethod {
+    /// By the chi-squared distribution.
+    ChiSquared,
+    /// Counted out: the binomial or multinomial test.
+    Exact,
+    /// Counted out in the arms that expect fewer than 5 units, chi-squared in the others.
+    Mixed,
+}
 
 /// Whether the counts fit the weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +43,8 @@ pub struct Srm {
     pub df: u64,
     /// How often a split at least so uneven comes by chance.
     pub p_value: Option<f64>,
-    /// Whether p was counted out exactly, since an expected count is below 5.
-    pub exact: bool,
+    /// How p was found.
+    pub method: SrmMethod,
     /// Whether the split is broken: p < 0.001, or units in an arm of weight 0.
     pub mismatch: bool,
 }
@@ -47,7 +60,19 @@ fn shares(counts: usize, weights: &[f64]) -> Result<Vec<f64>> {
     if weights.iter().filter(|&&w| w > 0.0).count() < 2 || !total.is_finite() {
         return Err(invalid("weights", "at least two arms have a weight above 0"));
     }
-    Ok(weights.iter().map(|w| w / total).collect())
+    let shares: Vec<f64> = weights.iter().map(|w| w / total).collect();
+    if weights.iter().zip(&shares).any(|(&w, &share)| w > 0.0 && share < LEAST_SHARE) {
+        return Err(invalid("weights", "one weight is nothing against another"));
+    }
+    Ok(shares)
+}
+
+fn units(counts: &[u64]) -> Result<u64> {
+    let total = counts.iter().try_fold(0u64, |total, &count| total.checked_add(count));
+    match total {
+        Some(total) if total <= MOST_UNITS => Ok(total),
+        _ => Err(invalid("counts", "there are at most 2⁵³ units")),
+    }
 }
 
 /// Tests whether units were split as planned.
@@ -57,14 +82,16 @@ fn shares(counts: usize, weights: &[f64]) -> Result<Vec<f64>> {
 ///
 /// # Formula
 /// χ² = Σ(O-E)²/E with E = N·w/Σw over arms with w > 0, df = k-1. If an E is below 5, the exact p-value: the
-/// probability of all outcomes that are no more likely than the one seen.
+/// probability of all outcomes that are no more likely than the one seen. Where two or more arms expect 5 or more and
+/// their outcomes are too many to count (over 200,000), the small arms are counted out and the large ones, given those, taken as
+/// chi-squared ([`SrmMethod::Mixed`]).
 ///
 /// # Assumptions
-/// Units are assigned independently of each other. With more than two arms, a small E and so many units that
-/// the outcomes can't be counted out (more than 5 million), the chi-squared p-value stands and `exact` is false.
+/// Units are assigned independently of each other. With so many small arms that even theirs are over 500,000
+/// outcomes (about eight arms that expect 4 each), the chi-squared p-value stands; `method` says so.
 ///
 /// # Errors
-/// `invalid-argument` for a negative weight, fewer than two arms with a weight, or lengths that differ.
+/// `invalid-argument` for a negative weight, fewer than two arms with a weight, lengths that differ, or more than 2⁵³ units.
 ///
 /// # Source
 /// statistics.md (g); reference values from `scipy.stats.chisquare` and `binomtest`.
@@ -78,78 +105,31 @@ fn shares(counts: usize, weights: &[f64]) -> Result<Vec<f64>> {
 /// ```
 pub fn srm(counts: &[u64], weights: &[f64]) -> Result<Srm> {
     let shares = shares(counts.len(), weights)?;
-    let (mut seen, mut planned, mut stray) = (Vec::new(), Vec::new(), 0);
-    for (&count, &share) in counts.iter().zip(&shares) {
-        if share > 0.0 {
-            seen.push(count);
-            planned.push(share);
-        } else {
-            stray += count;
-        }
-    }
-    let df = seen.len() as u64 - 1;
-    let n: u64 = seen.iter().sum();
+    units(counts)?;
+    let arms = counts.iter().zip(&shares).map(|(&seen, &share)| Arm { seen, share });
+    let (arms, closed): (Vec<Arm>, Vec<Arm>) = arms.partition(|arm| arm.share > 0.0);
+    let stray = closed.iter().any(|arm| arm.seen > 0);
+    let df = arms.len() as u64 - 1;
+    let n = arms.iter().map(|arm| arm.seen).sum::<u64>();
     if n == 0 {
-        let (status, mismatch) = (Status::InsufficientData, stray > 0);
-        return Ok(Srm { status, chi2: None, df, p_value: None, exact: false, mismatch });
+        let (status, method) = (Status::InsufficientData, SrmMethod::ChiSquared);
+        return Ok(Srm { status, chi2: None, df, p_value: None, method, mismatch: stray });
     }
-    let expected: Vec<f64> = planned.iter().map(|share| n as f64 * share).collect();
-    let chi2 = sum(seen.iter().zip(&expected).map(|(&o, e)| (o as f64 - e) * (o as f64 - e) / e));
-    let few = expected.iter().any(|&e| e < FEW);
-    let exact = if few { exact_p(&seen, &planned) } else { None };
-    let p_value = exact.unwrap_or_else(|| chi2_upper(chi2, df as f64));
-    Ok(Srm {
-        status: Status::Ok,
-        chi2: Some(chi2),
-        df,
-        p_value: Some(p_value),
-        exact: exact.is_some(),
-        mismatch: p_value < SRM_ALPHA || stray > 0,
-    })
-}
-
-/// The probability of all outcomes that are no more likely than the one seen.
-fn exact_p(seen: &[u64], planned: &[f64]) -> Option<f64> {
-    let n: u64 = seen.iter().sum();
-    let mut outcomes = 1.0;
-    for k in 1..seen.len() as u64 {
-        outcomes *= (n + k) as f64 / k as f64;
-    }
-    if outcomes > MOST_OUTCOMES {
-        return None;
-    }
-    // An outcome as likely as the one seen must not be lost to rounding.
-    let most = probability(seen, planned) * (1.0 + 1e-7);
-    let (mut total, mut outcome) = (Sum::default(), vec![0; seen.len()]);
-    count_out(&mut outcome, 0, n, &mut |outcome| {
-        let p = probability(outcome, planned);
-        if p <= most {
-            total.add(p);
-        }
-    });
-    Some(total.value().min(1.0))
-}
-
-fn count_out(outcome: &mut [u64], arm: usize, left: u64, visit: &mut dyn FnMut(&[u64])) {
-    if arm + 1 == outcome.len() {
-        outcome[arm] = left;
-        return visit(outcome);
-    }
-    for here in 0..=left {
-        outcome[arm] = here;
-        count_out(outcome, arm + 1, left - here, visit);
-    }
-}
-
-/// The multinomial probability, as a product of binomial ones.
-fn probability(outcome: &[u64], planned: &[f64]) -> f64 {
-    let (mut n, mut rest, mut p) = (outcome.iter().sum::<u64>(), 1.0, 1.0);
-    for (&k, &share) in outcome.iter().zip(planned).take(outcome.len() - 1) {
-        p *= binomial_probability(k, n, (share / rest).min(1.0));
-        n -= k;
-        rest -= share;
-    }
-    p
+    let expected = |arm: &Arm| n as f64 * arm.share;
+    let part = |arm: &Arm| (arm.seen as f64 - expected(arm)) / expected(arm) * (arm.seen as f64 - expected(arm));
+    let chi2 = sum(arms.iter().map(part));
+    let large = arms.iter().filter(|arm| expected(arm) >= FEW).count();
+    let counted = if large == arms.len() {
+        None
+    } else if large < 2 || few_outcomes(arms.len(), n) {
+        least_likely(&arms).map(|p| (p, SrmMethod::Exact))
+    } else {
+        mixed(&arms, chi2).map(|p| (p, SrmMethod::Mixed))
+    };
+    let (p_value, method) =
+        counted.unwrap_or_else(|| (chi2_upper(chi2, df as f64), SrmMethod::ChiSquared));
+    let mismatch = p_value < SRM_ALPHA || stray;
+    Ok(Srm { status: Status::Ok, chi2: Some(chi2), df, p_value: Some(p_value), method, mismatch })
 }
 
 /// The evidence for a broken split while it can still be looked at again: valid at every look.
@@ -172,7 +152,7 @@ pub struct SrmSequence {
 /// makes it infinite.
 ///
 /// # Errors
-/// `invalid-argument` as for [`srm`], and for a concentration that is not above 0.
+/// `invalid-argument` as for [`srm`], and for a concentration that is not from 1e-9 to 1e15.
 ///
 /// # Source
 /// Lindon and Malek (2022); statistics.md (g). The log-gammas are taken apart by Stirling's series, since their difference
@@ -186,8 +166,8 @@ pub struct SrmSequence {
 /// # Ok::<(), trialplate::Error>(())
 /// ```
 pub fn srm_sequence(periods: &[Vec<u64>], weights: &[f64], concentration: f64) -> Result<SrmSequence> {
-    if !(concentration > 0.0 && concentration.is_finite()) {
-        return Err(invalid("concentration", "a concentration is a finite number above 0"));
+    if !(1e-9..=1e15).contains(&concentration) {
+        return Err(invalid("concentration", "a concentration is a number of units, from 1e-9 to 1e15"));
     }
     let mut counts = vec![0u64; weights.len()];
     let shares = shares(weights.len(), weights)?;
@@ -198,8 +178,9 @@ pub fn srm_sequence(periods: &[Vec<u64>], weights: &[f64], concentration: f64) -
             return Err(invalid("counts_per_period", "there is one weight for each count"));
         }
         for (total, new) in counts.iter_mut().zip(period) {
-            *total = total.saturating_add(*new);
+            *total = units(&[*total, *new])?;
         }
+        units(&counts)?;
         let log = log_bayes_factor(&counts, &shares, concentration);
         least = least.min(libm::exp(-log));
         log_bf.push(log);

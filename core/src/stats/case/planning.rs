@@ -92,7 +92,7 @@ fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
                 ("chi2", maybe(r.chi2)),
                 ("df", json!(r.df)),
                 ("p", maybe(r.p_value)),
-                ("exact", json!(r.exact)),
+                ("exact", json!(r.method == SrmMethod::Exact)),
                 ("mismatch", json!(r.mismatch)),
             ]))
         }
