@@ -220,25 +220,32 @@ pub fn asymptotic_sequence(
         return Ok(found);
     }
     let diff = b.mean - a.mean;
+    if !diff.is_finite() {
+        found.status = Status::InvalidInput;
+        return Ok(found);
+    }
     if a.n < 2 || b.n < 2 {
         found.status = Status::InsufficientData;
         return Ok(found);
     }
     found.diff = Some(diff);
-    let n = (a.n + b.n) as f64;
-    let s2 = n * (a.variance / a.n as f64 + b.variance / b.n as f64);
-    if s2 == 0.0 {
+    let n = a.n as f64 + b.n as f64;
+    // s² = N·se² is never formed: it would overflow where the standard error does not.
+    let of_arm = |arm: ArmMoments| libm::sqrt(arm.variance) / libm::sqrt(arm.n as f64);
+    let se = libm::hypot(of_arm(a), of_arm(b));
+    if se == 0.0 {
         found.status = Status::ZeroVariance;
         return Ok(found);
     }
     let log = -2.0 * libm::log(alpha);
     let rho2 = (log + libm::log1p(log)) / n_tune;
     let grown = n * rho2 + 1.0;
-    let half = libm::sqrt(s2 * 2.0 * grown / (n * n * rho2) * libm::log(libm::sqrt(grown) / alpha));
-    let evidence = rho2 * (n * diff) * (n * diff) / s2 / (2.0 * grown);
+    let half = se * libm::sqrt(2.0 * grown / (n * rho2) * (libm::log(grown) / 2.0 - libm::log(alpha)));
+    let z = diff / se;
+    let evidence = n * rho2 / grown * z * z / 2.0;
     found.half_width = Some(half);
     (found.low, found.high) = (Some(diff - half), Some(diff + half));
-    found.p_value = Some((libm::sqrt(grown) * libm::exp(-evidence)).min(1.0));
+    found.p_value = Some(libm::exp(libm::log(grown) / 2.0 - evidence).min(1.0));
     Ok(found)
 }
 

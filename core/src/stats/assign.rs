@@ -13,6 +13,8 @@ use crate::error::Result;
 pub const BUCKETS: u32 = 10_000;
 const MOST_BUCKETS: u32 = 1_000_000;
 const MOST_VARIANTS: usize = 1000;
+/// What weights that are no binary fractions may be off by, in buckets.
+const ROUNDING: f64 = 1e-9;
 
 /// What a bucket decides. A unit's buckets for the two are independent, so that letting more units take part moves
 /// nobody between the variants.
@@ -99,12 +101,12 @@ pub fn bucket_counts(weights: &[f64], buckets: u32) -> Result<Vec<u32>> {
     }
     let exact: Vec<f64> = weights.iter().map(|w| w / total * f64::from(buckets)).collect();
     // 1,999.9999999 is 2,000 that a division has touched.
-    let whole = |x: f64| libm::floor(x + 1e-7);
+    let whole = |x: f64| libm::floor(x + ROUNDING);
     let mut counts: Vec<u32> = exact.iter().map(|&x| whole(x) as u32).collect();
     let mut left = i64::from(buckets) - counts.iter().map(|&n| i64::from(n)).sum::<i64>();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     // Remainders that differ by a rounding are equal.
-    let rest = |i: usize| libm::round((exact[i] - whole(exact[i])) * 1e6) as i64;
+    let rest = |i: usize| libm::round((exact[i] - whole(exact[i])) / ROUNDING) as i64;
     order.sort_by_key(|&i| -rest(i));
     for &i in order.iter().cycle().take(weights.len() * 2) {
         if left > 0 && weights[i] > 0.0 {

@@ -27,6 +27,8 @@ mod ks;
 #[cfg(test)]
 mod laws;
 mod lock;
+#[cfg(test)]
+mod looking_laws;
 mod multiplicity;
 mod noncentral;
 mod paired;

@@ -162,6 +162,7 @@ fn anytime(i: &Inputs<'_>) -> Result<Output> {
 
 fn lock(i: &Inputs<'_>) -> Result<Output> {
     let ([a, b], order) = arms(i)?;
+    check_open_unit("alpha", i.alpha()?)?;
     let Some(cutoff) = lock_cutoff(&order, 2, i.count("n_planned")?)? else {
         return Ok(output([
             ("status", json!(AbVerdict::Collecting.code())),
