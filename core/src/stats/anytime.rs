@@ -1,6 +1,6 @@
 //! Experiments that may be decided at any time: units paired as they arrive, and intervals that allow every look.
 
-use super::betting::{SequencePlan, betting_stop};
+use super::betting::{SequencePlan, betting_sequence, first_crossing};
 use super::sum::{all_finite, mean};
 use super::{Status, invalid};
 use crate::error::Result;
@@ -55,7 +55,7 @@ pub struct ScoreRange {
 }
 
 impl ScoreRange {
-    fn check(self) -> Result<()> {
+    pub(super) fn check(self) -> Result<()> {
         if self.min < self.max && (self.max - self.min).is_finite() {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl ScoreRange {
         (((b - self.min) / width - (a - self.min) / width) + 1.0) / 2.0
     }
 
-    fn holds(self, x: f64) -> bool {
+    pub(super) fn holds(self, x: f64) -> bool {
         (self.min..=self.max).contains(&x)
     }
 }
@@ -89,15 +89,24 @@ pub struct Anytime {
     pub low: Option<f64>,
     /// The upper bound at that moment.
     pub high: Option<f64>,
+    /// The largest lower bound at any moment up to then.
+    pub low_running: Option<f64>,
+    /// The smallest upper bound at any moment up to then.
+    pub high_running: Option<f64>,
+    /// The anytime-valid p-value of "no difference" at that moment.
+    pub p_value: Option<f64>,
+    /// The chance that the interval ever misses the difference.
+    pub alpha: f64,
 }
 
 /// Decides an experiment by the betting confidence sequence over its pairs.
 ///
 /// # Shapes and units
-/// Scores of both arms in the order of arrival, one per unit. `diff`, `low` and `high` are B - A in score units.
+/// Scores of both arms in the order of arrival, one per unit; pairs beyond the planned number are left out by the caller.
+/// `diff`, `low` and `high` are B - A in score units.
 ///
 /// # Errors
-/// As [`pair_units`] and [`betting_stop`]; `invalid-argument` for an empty range.
+/// As [`pair_units`] and [`betting_sequence`]; `invalid-argument` for an empty range.
 ///
 /// # Source
 /// statistics.md (d).
@@ -118,29 +127,45 @@ pub fn ab_anytime(
     plan: SequencePlan,
 ) -> Result<Anytime> {
     range.check()?;
-    let without =
-        |status, pairs| Anytime { status, pairs, stopped_at: None, diff: None, low: None, high: None };
-    if !a.iter().chain(b).all(|&x| range.holds(x)) {
-        return Ok(without(Status::InvalidInput, 0));
-    }
-    let pairs = pair_units(a, b, weights)?;
+    let without = |status| Anytime {
+        status,
+        pairs: 0,
+        stopped_at: None,
+        diff: None,
+        low: None,
+        high: None,
+        low_running: None,
+        high_running: None,
+        p_value: None,
+        alpha: plan.alpha,
+    };
     plan.check()?;
+    let pairs = pair_units(a, b, weights)?;
+    if !a.iter().chain(b).all(|&x| range.holds(x)) {
+        return Ok(without(Status::InvalidInput));
+    }
     if pairs.is_empty() {
-        return Ok(without(Status::InsufficientData, 0));
+        return Ok(without(Status::InsufficientData));
     }
     // Rounding may lead a hair out of [0,1].
     let x: Vec<f64> = pairs.iter().map(|&pair| range.map_pair(pair).clamp(0.0, 1.0)).collect();
-    let stopped = betting_stop(&x, 0.5, plan)?;
-    let until = stopped.at.unwrap_or(x.len());
+    let stopped_at = first_crossing(&x, 0.5, plan);
+    let until = stopped_at.unwrap_or(x.len());
+    let found = betting_sequence(&x[..until], plan)?;
     let differences: Vec<f64> = pairs[..until].iter().map(|(a, b)| b - a).collect();
     let width = range.max - range.min;
+    let points = |x: f64| Some((2.0 * x - 1.0) * width);
     Ok(Anytime {
-        status: stopped.status,
+        status: found.status,
         pairs: pairs.len(),
-        stopped_at: stopped.at,
+        stopped_at,
         diff: Some(mean(&differences).value()),
-        low: Some((2.0 * stopped.low - 1.0) * width),
-        high: Some((2.0 * stopped.high - 1.0) * width),
+        low: points(found.low),
+        high: points(found.high),
+        low_running: points(found.low_running),
+        high_running: points(found.high_running),
+        p_value: Some(found.p_value),
+        alpha: plan.alpha,
     })
 }
 
@@ -220,25 +245,32 @@ pub fn asymptotic_sequence(
         return Ok(found);
     }
     let diff = b.mean - a.mean;
+    if !diff.is_finite() {
+        found.status = Status::InvalidInput;
+        return Ok(found);
+    }
     if a.n < 2 || b.n < 2 {
         found.status = Status::InsufficientData;
         return Ok(found);
     }
     found.diff = Some(diff);
-    let n = (a.n + b.n) as f64;
-    let s2 = n * (a.variance / a.n as f64 + b.variance / b.n as f64);
-    if s2 == 0.0 {
+    let n = a.n as f64 + b.n as f64;
+    // s² = N·se² is never formed: it would overflow where the standard error does not.
+    let of_arm = |arm: ArmMoments| libm::sqrt(arm.variance) / libm::sqrt(arm.n as f64);
+    let se = libm::hypot(of_arm(a), of_arm(b));
+    if se == 0.0 {
         found.status = Status::ZeroVariance;
         return Ok(found);
     }
     let log = -2.0 * libm::log(alpha);
     let rho2 = (log + libm::log1p(log)) / n_tune;
     let grown = n * rho2 + 1.0;
-    let half = libm::sqrt(s2 * 2.0 * grown / (n * n * rho2) * libm::log(libm::sqrt(grown) / alpha));
-    let evidence = rho2 * (n * diff) * (n * diff) / s2 / (2.0 * grown);
+    let half = se * libm::sqrt(2.0 * grown / (n * rho2) * (libm::log(grown) / 2.0 - libm::log(alpha)));
+    let z = diff / se;
+    let evidence = n * rho2 / grown * z * z / 2.0;
     found.half_width = Some(half);
     (found.low, found.high) = (Some(diff - half), Some(diff + half));
-    found.p_value = Some((libm::sqrt(grown) * libm::exp(-evidence)).min(1.0));
+    found.p_value = Some(libm::exp(libm::log(grown) / 2.0 - evidence).min(1.0));
     Ok(found)
 }
 

@@ -13,6 +13,8 @@ use crate::error::Result;
 pub const BUCKETS: u32 = 10_000;
 const MOST_BUCKETS: u32 = 1_000_000;
 const MOST_VARIANTS: usize = 1000;
+/// What weights that are no binary fractions may be off by, in buckets.
+const ROUNDING: f64 = 1e-9;
 
 /// What a bucket decides. A unit's buckets for the two are independent, so that letting more units take part moves
 /// nobody between the variants.
@@ -75,6 +77,27 @@ pub fn assign_bucket(purpose: &str, salt: &str, unit: &str, buckets: u32) -> Res
     Ok(((u128::from(first) * u128::from(buckets)) >> 64) as u32)
 }
 
+/// Whether a unit takes part, at a coverage of so many of the 10,000 buckets. A higher coverage only lets more units in.
+///
+/// # Errors
+/// `invalid-argument` for an empty unit, or a coverage above 10,000.
+///
+/// # Source
+/// statistics.md (j).
+///
+/// # Examples
+/// ```
+/// use trialplate::stats::{BUCKETS, takes_part};
+/// assert!(takes_part("exp-1", "user-1", BUCKETS)? && !takes_part("exp-1", "user-1", 0)?);
+/// # Ok::<(), trialplate::Error>(())
+/// ```
+pub fn takes_part(salt: &str, unit: &str, coverage: u32) -> Result<bool> {
+    if coverage > BUCKETS {
+        return Err(invalid("coverage", format!("a coverage is 0 to {BUCKETS} buckets")));
+    }
+    Ok(assign_bucket(Purpose::Exposure.as_str(), salt, unit, BUCKETS)? < coverage)
+}
+
 /// Turns weights into whole buckets: largest remainder, ties to the one that comes first.
 ///
 /// # Errors
@@ -99,12 +122,12 @@ pub fn bucket_counts(weights: &[f64], buckets: u32) -> Result<Vec<u32>> {
     }
     let exact: Vec<f64> = weights.iter().map(|w| w / total * f64::from(buckets)).collect();
     // 1,999.9999999 is 2,000 that a division has touched.
-    let whole = |x: f64| libm::floor(x + 1e-7);
+    let whole = |x: f64| libm::floor(x + ROUNDING);
     let mut counts: Vec<u32> = exact.iter().map(|&x| whole(x) as u32).collect();
     let mut left = i64::from(buckets) - counts.iter().map(|&n| i64::from(n)).sum::<i64>();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     // Remainders that differ by a rounding are equal.
-    let rest = |i: usize| libm::round((exact[i] - whole(exact[i])) * 1e6) as i64;
+    let rest = |i: usize| libm::round((exact[i] - whole(exact[i])) / ROUNDING) as i64;
     order.sort_by_key(|&i| -rest(i));
     for &i in order.iter().cycle().take(weights.len() * 2) {
         if left > 0 && weights[i] > 0.0 {
@@ -130,16 +153,18 @@ impl AssignmentTable {
     /// # Errors
     /// `invalid-argument` as for [`bucket_counts`].
     pub fn new(weights: &[f64]) -> Result<AssignmentTable> {
-        Ok(AssignmentTable::of_counts(&bucket_counts(weights, BUCKETS)?))
+        AssignmentTable::of_counts(&bucket_counts(weights, BUCKETS)?)
     }
 
     /// Blocks of so many buckets.
-    pub fn of_counts(counts: &[u32]) -> AssignmentTable {
-        let runs = (0..).zip(counts.iter().copied()).filter(|(_, n)| *n > 0).collect();
-        AssignmentTable { runs }
+    ///
+    /// # Errors
+    /// `invalid-argument` as for [`AssignmentTable::from_runs`].
+    pub fn of_counts(counts: &[u32]) -> Result<AssignmentTable> {
+        AssignmentTable::from_runs((0..).zip(counts.iter().copied()).filter(|(_, n)| *n > 0).collect())
     }
 
-    /// A table as [`AssignmentTable::runs`] showed it.
+    /// A table as [`AssignmentTable::runs`] showed it. Neighbouring runs of one variant become one.
     ///
     /// # Errors
     /// `invalid-argument` if the runs are empty, or more than 1,000,000 buckets or 1,000 variants.
@@ -149,7 +174,60 @@ impl AssignmentTable {
         if !(1..=u64::from(MOST_BUCKETS)).contains(&buckets) || !known {
             return Err(invalid("table", "a table has 1 to 1,000,000 buckets and at most 1,000 variants"));
         }
-        Ok(AssignmentTable { runs })
+        let mut merged: Vec<(u32, u32)> = Vec::with_capacity(runs.len());
+        for (variant, n) in runs {
+            match merged.last_mut() {
+                Some((last, total)) if *last == variant => *total += n,
+                _ => merged.push((variant, n)),
+            }
+        }
+        Ok(AssignmentTable { runs: merged })
+    }
+
+    /// The variant of a unit, by the bucket that [`Purpose::Variant`] gives it.
+    ///
+    /// # Errors
+    /// `invalid-argument` for an empty unit.
+    ///
+    /// # Examples
+    /// ```
+    /// use trialplate::stats::AssignmentTable;
+    /// // Bucket 4267 of 10,000 lies in the first half.
+    /// assert_eq!(AssignmentTable::new(&[1.0, 1.0])?.assign("exp-1", "user-1")?, 0);
+    /// # Ok::<(), trialplate::Error>(())
+    /// ```
+    pub fn assign(&self, salt: &str, unit: &str) -> Result<u32> {
+        let bucket = assign_bucket(Purpose::Variant.as_str(), salt, unit, self.buckets())?;
+        self.variant(bucket).ok_or_else(|| invalid("table", "the table has no such bucket"))
+    }
+
+    /// The variant of every bucket: one look instead of a walk over the runs.
+    pub fn lookup(&self) -> Vec<u32> {
+        self.runs.iter().flat_map(|&(variant, n)| std::iter::repeat_n(variant, n as usize)).collect()
+    }
+
+    /// The buckets whose variant another table of the same size changes, in ascending order.
+    pub fn moved_buckets(&self, other: &AssignmentTable) -> Vec<u32> {
+        let differ = self.lookup().into_iter().zip(other.lookup()).map(|(a, b)| a != b);
+        (0..).zip(differ).filter_map(|(bucket, differs)| differs.then_some(bucket)).collect()
+    }
+
+    /// As [`AssignmentTable::reweighted`], from weights.
+    ///
+    /// # Errors
+    /// `invalid-argument` as for [`bucket_counts`].
+    ///
+    /// # Examples
+    /// ```
+    /// use trialplate::stats::AssignmentTable;
+    /// let old = AssignmentTable::new(&[50.0, 30.0, 20.0])?;
+    /// let (new, moved) = old.with_weights(&[30.0, 30.0, 40.0])?;
+    /// assert_eq!((moved, old.moved_buckets(&new)[0]), (2000, 3000));
+    /// assert_eq!(new.runs(), [(0, 3000), (2, 2000), (1, 3000), (2, 2000)]);
+    /// # Ok::<(), trialplate::Error>(())
+    /// ```
+    pub fn with_weights(&self, weights: &[f64]) -> Result<(AssignmentTable, u32)> {
+        self.reweighted(&bucket_counts(weights, self.buckets())?)
     }
 
     /// (variant, how many buckets), from bucket 0 on.
@@ -196,8 +274,7 @@ impl AssignmentTable {
         let most = self.runs.iter().map(|(variant, _)| *variant as usize + 1).max().unwrap_or(0);
         let had = self.counts(most.max(counts.len()));
         let wanted = |variant: usize| counts.get(variant).copied().unwrap_or(0);
-        let mut table: Vec<u32> =
-            self.runs.iter().flat_map(|&(variant, n)| std::iter::repeat_n(variant, n as usize)).collect();
+        let mut table = self.lookup();
         let mut surplus: Vec<u32> = (0..had.len()).map(|v| had[v].saturating_sub(wanted(v))).collect();
         let moved = surplus.iter().sum();
         let mut freed = Vec::new();
@@ -214,13 +291,7 @@ impl AssignmentTable {
                 table[bucket] = variant as u32;
             }
         }
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for variant in table {
-            match runs.last_mut() {
-                Some((last, n)) if *last == variant => *n += 1,
-                _ => runs.push((variant, 1)),
-            }
-        }
-        Ok((AssignmentTable { runs }, moved))
+        let table = AssignmentTable::from_runs(table.into_iter().map(|variant| (variant, 1)).collect())?;
+        Ok((table, moved))
     }
 }

@@ -242,6 +242,14 @@ pub struct Stopped {
     pub high: f64,
 }
 
+/// After how many values one of the capitals at `m` has reached 2/α.
+pub(super) fn first_crossing(x: &[f64], m: f64, plan: SequencePlan) -> Option<usize> {
+    let bets = plan.bets();
+    let (sizes, target) = (sizes(x, bets), -libm::log(bets.level));
+    let crossed = capitals(x, &sizes, m, plan.truncation).position(|(plus, minus)| plus.max(minus) >= target);
+    crossed.map(|before| before + 1)
+}
+
 /// Finds the first moment at which a mean of `m` is ruled out. It is the same whenever, and however often, anybody looks.
 ///
 /// # Errors
@@ -266,11 +274,8 @@ pub fn betting_stop(x: &[f64], m: f64, plan: SequencePlan) -> Result<Stopped> {
     if !in_unit(x) {
         return Ok(Stopped { status: Status::InvalidInput, at: None, low: 0.0, high: 1.0 });
     }
-    let bets = plan.bets();
+    let (bets, at) = (plan.bets(), first_crossing(x, m, plan));
     let sizes = sizes(x, bets);
-    let target = -libm::log(bets.level);
-    let crossed = capitals(x, &sizes, m, plan.truncation).position(|(plus, minus)| plus.max(minus) >= target);
-    let at = crossed.map(|before| before + 1);
     let until = at.unwrap_or(x.len());
     let (low, high) = bounds(&x[..until], &sizes[..until], bets, Look::AtTheEnd);
     Ok(Stopped { status: Status::Ok, at, low, high })
@@ -298,13 +303,18 @@ pub fn betting_stop(x: &[f64], m: f64, plan: SequencePlan) -> Result<Stopped> {
 /// # Ok::<(), trialplate::Error>(())
 /// ```
 pub fn harm_guard(x: &[f64], alpha: f64, n_planned: u64) -> Result<Option<usize>> {
+    let target = -libm::log(alpha);
+    let crossed = harm_capitals(x, alpha, n_planned)?.into_iter().position(|log| log >= target);
+    Ok(crossed.map(|before| before + 1))
+}
+
+/// ln of the harm guard's capital after every value.
+pub(super) fn harm_capitals(x: &[f64], alpha: f64, n_planned: u64) -> Result<Vec<f64>> {
     let n_tune = (HARM_TUNE * n_planned as f64).max(1.0);
     SequencePlan { alpha, n_tune, truncation: CS_TRUNCATION }.check()?;
     if !in_unit(x) {
         return Err(invalid("x", "a pair's value lies in [0,1]"));
     }
-    let bets = Bets { level: alpha, n_tune, truncation: CS_TRUNCATION };
-    let (sizes, target) = (sizes(x, bets), -libm::log(alpha));
-    let crossed = capitals(x, &sizes, 0.5, CS_TRUNCATION).position(|(_, minus)| minus >= target);
-    Ok(crossed.map(|before| before + 1))
+    let sizes = sizes(x, Bets { level: alpha, n_tune, truncation: CS_TRUNCATION });
+    Ok(capitals(x, &sizes, 0.5, CS_TRUNCATION).map(|(_, minus)| minus).collect())
 }

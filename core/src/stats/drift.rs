@@ -2,7 +2,7 @@
 
 use super::dist::{normal_upper_quantile, t_tails};
 use super::invalid;
-use super::sum::{all_finite, mean, sum, variance};
+use super::sum::{Sum, all_finite, mean, sum, variance};
 use crate::error::Result;
 
 /// The bets on a moved mean, and on a moved spread over the items.
@@ -10,8 +10,8 @@ const MEAN_BETS: [f64; 6] = [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0];
 const ITEM_BETS: [f64; 3] = [0.5, 1.0, 2.0];
 /// The reference needs a spread of the spread: two runs with one, and one more.
 const LEAST_BASELINE: usize = 3;
-/// A run in which fewer of the items were scored is not used.
-const ENOUGH_ITEMS: f64 = 0.9;
+/// A run in which fewer of ten items were scored is not used.
+const ENOUGH_OF_TEN: usize = 9;
 
 /// How a canary decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,10 @@ impl DriftPlan {
 }
 
 fn check_level(alarm_level: f64) -> Result<()> {
-    if alarm_level > 1.0 { Ok(()) } else { Err(invalid("alarm_level", "the alarm level is above 1")) }
+    if alarm_level > 1.0 && alarm_level.is_finite() {
+        return Ok(());
+    }
+    Err(invalid("alarm_level", "the alarm level is a finite number above 1"))
 }
 
 /// What one run says.
@@ -63,8 +66,10 @@ pub struct DriftStep {
     pub u_mean: Option<f64>,
     /// How far the spread over the items does.
     pub u_items: Option<f64>,
-    /// The e-detector; none within the baseline.
+    /// The e-detector; none within the baseline. Infinite beyond the largest double.
     pub m: Option<f64>,
+    /// Its logarithm, which is always finite.
+    pub log_m: Option<f64>,
     /// Whether it has reached the alarm level, now or before: an alarm stays until a person answers it.
     pub alarm: bool,
 }
@@ -95,8 +100,8 @@ pub struct DriftStep {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift {
     plan: DriftPlan,
-    /// Scores of the used runs, by item.
-    items: Vec<Vec<f64>>,
+    /// The sum of the used runs' scores, by item.
+    items: Vec<Sum>,
     means: Vec<f64>,
     spreads: Vec<f64>,
     /// ln M_λ; -∞ before the first step.
@@ -118,7 +123,7 @@ impl Drift {
         }
         Ok(Drift {
             plan,
-            items: vec![Vec::new(); items],
+            items: vec![Sum::default(); items],
             means: Vec::new(),
             spreads: Vec::new(),
             mean_bets: [f64::NEG_INFINITY; 6],
@@ -141,13 +146,14 @@ impl Drift {
         }
         let n_missing = run.len() - known.len();
         let first = self.means.is_empty();
-        if (known.len() as f64) < ENOUGH_ITEMS * run.len() as f64 || (first && n_missing > 0) {
+        // The first run has no earlier mean that could stand in for a missing score.
+        if known.len() * 10 < run.len() * ENOUGH_OF_TEN || (first && n_missing > 0) {
             return Ok(None);
         }
-        let earlier: Vec<f64> =
-            self.items.iter().map(|x| if first { f64::NAN } else { mean(x).value() }).collect();
-        let scores: Vec<f64> = run.iter().zip(&earlier).map(|(x, earlier)| x.unwrap_or(*earlier)).collect();
         let n = self.means.len() as f64;
+        let earlier: Vec<f64> =
+            self.items.iter().map(|total| if first { 0.0 } else { total.divided_by(n).value() }).collect();
+        let scores: Vec<f64> = run.iter().zip(&earlier).map(|(x, earlier)| x.unwrap_or(*earlier)).collect();
         let y = mean(&scores).value();
         let spread = (!first).then(|| {
             let away = scores.iter().zip(&earlier).map(|(x, e)| (x - e) * (x - e) / (1.0 + 1.0 / n));
@@ -160,18 +166,20 @@ impl Drift {
             u_mean: None,
             u_items: None,
             m: None,
+            log_m: None,
             alarm: self.alarm,
         };
         if self.means.len() >= self.plan.baseline_runs {
             let of_mean = self.normal(&self.means, y);
             let of_items = self.normal(&self.spreads, spread.unwrap_or(0.0));
-            let m = self.bet(of_mean, of_items);
-            self.alarm |= m >= self.plan.alarm_level;
-            (step.u_mean, step.u_items, step.m) = (Some(of_mean), Some(of_items), Some(m));
+            let log_m = self.bet(of_mean, of_items);
+            self.alarm |= log_m >= libm::log(self.plan.alarm_level);
+            (step.u_mean, step.u_items) = (Some(of_mean), Some(of_items));
+            (step.m, step.log_m) = (Some(libm::exp(log_m)), Some(log_m));
             step.alarm = self.alarm;
         }
         for (item, score) in self.items.iter_mut().zip(&scores) {
-            item.push(*score);
+            item.add(*score);
         }
         self.means.push(y);
         self.spreads.extend(spread);
@@ -201,17 +209,27 @@ impl Drift {
         u.clamp(-self.plan.clip, self.plan.clip)
     }
 
+    /// ln M after one more run.
     fn bet(&mut self, of_mean: f64, of_items: f64) -> f64 {
         fn half<const N: usize>(bets: [f64; N], capitals: &mut [f64; N], u: f64) -> f64 {
             for (bet, log) in bets.into_iter().zip(capitals.iter_mut()) {
                 *log = log_plus_one(*log) + bet * u - bet * bet / 2.0;
             }
-            sum(capitals.iter().map(|log| libm::exp(*log))) / N as f64
+            log_mean_exp(capitals)
         }
         let mean = half(MEAN_BETS, &mut self.mean_bets, of_mean);
         let items = half(ITEM_BETS, &mut self.item_bets, of_items);
-        mean / 2.0 + items / 2.0
+        log_mean_exp(&[mean, items])
     }
+}
+
+/// ln of the mean of e^x: an alarm that nobody answers soon leaves what a double can hold, and its sum would be NaN.
+pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most.is_infinite() {
+        return most;
+    }
+    most + libm::log(sum(logs.iter().map(|log| libm::exp(log - most))) / logs.len() as f64)
 }
 
 /// ln(e^x + 1).
@@ -266,11 +284,11 @@ pub fn drift_bernoulli(
                 + failures as f64 * libm::log(*multiplier)
                 + (n - failures) as f64 * passed;
         }
-        let m = sum(logs.iter().map(|log| libm::exp(*log))) / logs.len() as f64;
-        if m >= alarm_level && alarm.is_none() {
+        let log_m = log_mean_exp(&logs);
+        if log_m >= libm::log(alarm_level) && alarm.is_none() {
             alarm = Some(before + 1);
         }
-        found.push(m);
+        found.push(libm::exp(log_m));
     }
     Ok((found, alarm))
 }

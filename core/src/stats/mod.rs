@@ -17,16 +17,20 @@ mod betting;
 mod case;
 mod clustered;
 mod cuped;
+mod display;
 mod dist;
 mod drift;
 mod gamma;
 mod gate;
 mod gate_bound;
 mod gate_rate;
+mod harm;
 mod ks;
 #[cfg(test)]
 mod laws;
 mod lock;
+#[cfg(test)]
+mod looking_laws;
 mod multiplicity;
 mod noncentral;
 mod paired;
@@ -49,7 +53,7 @@ pub use anytime::{
     ASYMPTOTIC_UNITS, Anytime, ArmMoments, AsymptoticSequence, ScoreRange, ab_anytime, asymptotic_sequence,
     empirical_bernstein, pair_units,
 };
-pub use assign::{AssignmentTable, BUCKETS, Purpose, assign_bucket, bucket_counts};
+pub use assign::{AssignmentTable, BUCKETS, Purpose, assign_bucket, bucket_counts, takes_part};
 pub use betting::{
     CS_TRUNCATION, ConfidenceSequence, HARM_ALPHA, SequencePlan, Stopped, betting_sequence, betting_stop,
     harm_guard,
@@ -64,6 +68,7 @@ pub use gate::{
 };
 pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
 pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
+pub use harm::{HarmWatch, harm_watch};
 pub use ks::{KolmogorovSmirnov, ks_two_sample};
 pub use lock::{AbFacts, AbVerdict, ab_verdict, lock_cutoff};
 pub use multiplicity::{Adjusted, benjamini_hochberg, holm};

@@ -33,7 +33,7 @@ impl Pair {
 }
 
 /// Neumaier's compensated sum. The order of the values is part of the result.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sum {
     sum: f64,
     lost: f64,

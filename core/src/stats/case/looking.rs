@@ -97,8 +97,7 @@ fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
                     |n: u64| u32::try_from(n).map_err(|_| invalid(name, "a count of buckets is small"));
                 i.counts(name)?.into_iter().map(small).collect()
             };
-            let old = AssignmentTable::of_counts(&counts("old_counts")?);
-            let old = AssignmentTable::from_runs(old.runs().to_vec())?;
+            let old = AssignmentTable::of_counts(&counts("old_counts")?)?;
             let (table, moved) = old.reweighted(&counts("new_counts")?)?;
             Ok(output([("moved", json!(moved)), ("table_runs", json!(table.runs()))]))
         }
@@ -157,11 +156,15 @@ fn anytime(i: &Inputs<'_>) -> Result<Output> {
         ("diff", maybe(r.diff)),
         ("low", maybe(r.low)),
         ("high", maybe(r.high)),
+        ("low_running", maybe(r.low_running)),
+        ("high_running", maybe(r.high_running)),
+        ("p", maybe(r.p_value)),
     ]))
 }
 
 fn lock(i: &Inputs<'_>) -> Result<Output> {
     let ([a, b], order) = arms(i)?;
+    check_open_unit("alpha", i.alpha()?)?;
     let Some(cutoff) = lock_cutoff(&order, 2, i.count("n_planned")?)? else {
         return Ok(output([
             ("status", json!(AbVerdict::Collecting.code())),
