@@ -25,7 +25,9 @@ fn the_asymptotic_sequence_survives_extreme_moments() {
     let arm = |n, mean, variance| ArmMoments { n, mean, variance };
     let r = asymptotic_sequence(arm(u64::MAX, 0.0, 1.0), arm(u64::MAX, 0.0, 1.0), 0.05, 100.0).unwrap();
     assert_eq!(r.status, Status::Ok);
-    for (mean, variance) in [(1e200, 1e300), (1e300, 1e308), (1e-200, 1e-300), (1e308, 5e-324), (-1e308, 1e308)] {
+    for (mean, variance) in
+        [(1e200, 1e300), (1e300, 1e308), (1e-200, 1e-300), (1e308, 5e-324), (-1e308, 1e308)]
+    {
         let r = asymptotic_sequence(arm(200, 0.0, variance), arm(200, mean, variance), 0.05, 400.0).unwrap();
         let finite = [r.diff, r.half_width, r.low, r.high].iter().all(|x| x.is_some_and(f64::is_finite));
         assert!(finite, "{mean:e} {variance:e}: {r:?}");
@@ -44,7 +46,10 @@ fn a_lock_refuses_a_wrong_alpha_before_it_opens() {
 #[test]
 fn remainders_that_differ_are_not_taken_for_ties() {
     // The second one's remainder is larger by 1e-7 of a bucket.
-    assert_eq!(bucket_counts(&[1.0 / 3.0, 1.000_000_000_03 / 3.0, 1.0 / 3.0], 10_000).unwrap(), [3333, 3334, 3333]);
+    assert_eq!(
+        bucket_counts(&[1.0 / 3.0, 1.000_000_000_03 / 3.0, 1.0 / 3.0], 10_000).unwrap(),
+        [3333, 3334, 3333]
+    );
     // Tenths are no binary fractions: what a person calls a tie stays one.
     assert_eq!(bucket_counts(&[0.35, 0.15, 0.5], 10).unwrap(), [4, 1, 5]);
     assert_eq!(bucket_counts(&[0.15, 0.35, 0.5], 10).unwrap(), [2, 3, 5]);

@@ -178,8 +178,7 @@ pub fn n_clustered(target: Target, sd: f64, mean_size: f64, cv: f64, icc: f64) -
     let design_effect = 1.0 + ((cv * cv + 1.0) * mean_size - 1.0) * icc;
     let n = n_two_sample(target, (sd, sd), 1.0)?.n_a;
     let units = libm::ceil(n as f64 * design_effect / mean_size);
-    // `!(…)`, so that NaN is refused too.
-    if !(units <= MOST_UNITS as f64) {
+    if units.is_nan() || units > MOST_UNITS as f64 {
         return Err(invalid("cv_cluster_size", "the units differ so much in size that no sample would do"));
     }
     Ok(ClusteredN { design_effect, n_responses_independent: n, n_units_per_arm: units as u64 })

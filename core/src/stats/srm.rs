@@ -116,7 +116,8 @@ pub fn srm(counts: &[u64], weights: &[f64]) -> Result<Srm> {
         return Ok(Srm { status, chi2: None, df, p_value: None, method, mismatch: stray });
     }
     let expected = |arm: &Arm| n as f64 * arm.share;
-    let part = |arm: &Arm| (arm.seen as f64 - expected(arm)) / expected(arm) * (arm.seen as f64 - expected(arm));
+    let part =
+        |arm: &Arm| (arm.seen as f64 - expected(arm)) / expected(arm) * (arm.seen as f64 - expected(arm));
     let chi2 = sum(arms.iter().map(part));
     let large = arms.iter().filter(|arm| expected(arm) >= FEW).count();
     let counted = if large == arms.len() {
@@ -126,8 +127,7 @@ pub fn srm(counts: &[u64], weights: &[f64]) -> Result<Srm> {
     } else {
         mixed(&arms, chi2).map(|p| (p, SrmMethod::Mixed))
     };
-    let (p_value, method) =
-        counted.unwrap_or_else(|| (chi2_upper(chi2, df as f64), SrmMethod::ChiSquared));
+    let (p_value, method) = counted.unwrap_or_else(|| (chi2_upper(chi2, df as f64), SrmMethod::ChiSquared));
     let mismatch = p_value < SRM_ALPHA || stray;
     Ok(Srm { status: Status::Ok, chi2: Some(chi2), df, p_value: Some(p_value), method, mismatch })
 }

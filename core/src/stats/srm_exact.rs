@@ -22,10 +22,14 @@ pub(super) struct Arm {
 /// The share of each arm among itself and the arms after it.
 fn conditional(arms: &[Arm]) -> Vec<f64> {
     let mut rest = 0.0;
-    let mut shares: Vec<f64> = arms.iter().rev().map(|arm| {
-        rest += arm.share;
-        arm.share / rest
-    }).collect();
+    let mut shares: Vec<f64> = arms
+        .iter()
+        .rev()
+        .map(|arm| {
+            rest += arm.share;
+            arm.share / rest
+        })
+        .collect();
     shares.reverse();
     shares
 }
@@ -44,7 +48,8 @@ pub(super) fn least_likely(arms: &[Arm]) -> Option<f64> {
         seen *= binomial_probability(arm.seen, left, *share);
         left -= arm.seen;
     }
-    let mut walk = Walk { shares: &shares[..arms.len() - 1], most: seen * (1.0 + TIE), total: Sum::default(), steps: 0 };
+    let mut walk =
+        Walk { shares: &shares[..arms.len() - 1], most: seen * (1.0 + TIE), total: Sum::default(), steps: 0 };
     walk.from(0, n, 1.0)?;
     Some(walk.total.value().min(1.0))
 }

@@ -24,7 +24,7 @@ pub struct UnitComparison {
 /// One list of scores per user.
 ///
 /// # Errors
-/// As [`welch`].
+/// As [`welch`](super::welch()).
 ///
 /// # Source
 /// statistics.md (b), `unit_mean`.
@@ -64,7 +64,7 @@ fn of_means(users: &[&[f64]]) -> Moments {
 /// R = ΣS_u / Σn_u; z_u = (S_u - R·n_u)/n̄; the variance of R is s²_z / users (delta method); Welch on users.
 ///
 /// # Errors
-/// As [`welch`].
+/// As [`welch`](super::welch()).
 ///
 /// # Source
 /// Deng, Knoblich and Lu (2018); statistics.md (b), `response_mean`.
