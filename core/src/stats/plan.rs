@@ -73,7 +73,8 @@ pub struct StratifiedN {
 /// sd_within = √ΣW_hσ_h² as units come, ΣW_hσ_h under Neyman's allocation; then as [`n_two_sample`].
 ///
 /// # Errors
-/// `invalid-argument` if the weights do not sum to 1, one is negative, no stratum varies, or as for [`n_two_sample`].
+/// `invalid-argument` if the weights do not sum to 1, one is negative, no stratum varies, or as for
+/// [`n_two_sample`].
 ///
 /// # Source
 /// statistics.md (c).
@@ -178,8 +179,7 @@ pub fn n_clustered(target: Target, sd: f64, mean_size: f64, cv: f64, icc: f64) -
     let design_effect = 1.0 + ((cv * cv + 1.0) * mean_size - 1.0) * icc;
     let n = n_two_sample(target, (sd, sd), 1.0)?.n_a;
     let units = libm::ceil(n as f64 * design_effect / mean_size);
-    // `!(…)`, so that NaN is refused too.
-    if !(units <= MOST_UNITS as f64) {
+    if units.is_nan() || units > MOST_UNITS as f64 {
         return Err(invalid("cv_cluster_size", "the units differ so much in size that no sample would do"));
     }
     Ok(ClusteredN { design_effect, n_responses_independent: n, n_units_per_arm: units as u64 })
@@ -236,7 +236,8 @@ pub fn n_repeats(target: Target, var_item_change: f64, var_within: f64, repeats:
     Ok(RepeatedN { sd_diff, n_items: n_a, calls_per_version })
 }
 
-/// The items with which a gate that allows `tolerance` passes a version that has not changed, with that probability.
+/// The items with which a gate that allows `tolerance` passes a version that has not changed, with that
+/// probability.
 ///
 /// # Formula
 /// One-sided [`n_paired`] with the tolerance as the difference.
