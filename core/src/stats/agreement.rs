@@ -41,15 +41,17 @@ pub struct Kappa {
 /// Agreement of two raters.
 ///
 /// # Shapes and units
-/// Each rating is the position of its category, from 0 to `categories` - 1; the order of the categories is that of the rubric.
+/// Each rating is the position of its category, from 0 to `categories` - 1; the order of the categories is
+/// that of the rubric.
 ///
 /// # Formula
-/// κ = (p_o - p_e)/(1 - p_e) with agreement weights w = 1, 1 - |i-j|/(k-1) or 1 - (i-j)²/(k-1)². Standard error of Fleiss, Cohen
-/// and Everitt; interval κ ± z·se, cut at 1.
+/// κ = (p_o - p_e)/(1 - p_e) with agreement weights w = 1, 1 - |i-j|/(k-1) or 1 - (i-j)²/(k-1)². Standard
+/// error of Fleiss, Cohen and Everitt; interval κ ± z·se, cut at 1.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not strictly between 0 and 1 or there are fewer than two categories. A rating that
-/// is no category, or lists of different length, give `invalid_input`; fewer than two items `insufficient_data`.
+/// `invalid-argument` if alpha is not strictly between 0 and 1 or there are fewer than two categories. A
+/// rating that is no category, or lists of different length, give `invalid_input`; fewer than two items
+/// `insufficient_data`.
 ///
 /// # Source
 /// Fleiss, Cohen and Everitt (1969); reference values from `statsmodels.stats.inter_rater.cohens_kappa`.

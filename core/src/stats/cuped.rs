@@ -5,7 +5,8 @@ use super::welch::{Moments, welch_from_moments};
 use super::{Status, Welch, check_open_unit, invalid, welch};
 use crate::error::Result;
 
-/// Fewer units with a covariate in an arm make the adjusted test too eager (6.2 % false positives at 10, 5.7 % at 30).
+/// Fewer units with a covariate in an arm make the adjusted test too eager (6.2 % false positives at 10, 5.7 %
+/// at 30).
 pub const CUPED_UNITS: usize = 30;
 
 /// A comparison adjusted by a covariate.
@@ -32,14 +33,15 @@ pub struct Cuped {
 /// `y` is a unit's score, `x` what was known of it before its first exposure; the same length in each arm.
 ///
 /// # Formula
-/// θ = (Sxy_A + Sxy_B)/(Sxx_A + Sxx_B) from within-arm sums; y' = y - θ(x - x̄ of all); Welch on y'. A missing x is x̄.
+/// θ = (Sxy_A + Sxy_B)/(Sxx_A + Sxx_B) from within-arm sums; y' = y - θ(x - x̄ of all); Welch on y'. A missing
+/// x is x̄.
 ///
 /// # Assumptions
 /// The covariate was recorded before the exposure, so the variant can't have changed it.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not strictly between 0 and 1, or an arm's lists differ in length. A value that is not
-/// finite gives `invalid_input`.
+/// `invalid-argument` if alpha is not strictly between 0 and 1, or an arm's lists differ in length. A value
+/// that is not finite gives `invalid_input`.
 ///
 /// # Source
 /// Deng, Xu, Kohavi and Walker (2013); statistics.md (b).

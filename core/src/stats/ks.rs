@@ -23,8 +23,8 @@ pub struct KolmogorovSmirnov {
 /// Compares two samples by the largest distance between their distribution functions.
 ///
 /// # Formula
-/// `p_limit` = 2·Σ(-1)^(k-1)·exp(-2k²x²) with x = d·√(nm/(n+m)); `p_exact` = the share of the orders of the n+m values whose
-/// distance is at least d.
+/// `p_limit` = 2·Σ(-1)^(k-1)·exp(-2k²x²) with x = d·√(nm/(n+m)); `p_exact` = the share of the orders of the
+/// n+m values whose distance is at least d.
 ///
 /// # Assumptions
 /// Units are independent. With ties both p-values are conservative.
@@ -51,7 +51,7 @@ pub fn ks_two_sample(a: &[f64], b: &[f64]) -> KolmogorovSmirnov {
     }
     let (n, m) = (a.len() as u64, b.len() as u64);
     let steps = distance(a, b);
-    let d = steps as f64 / n as f64 / m as f64;
+    let d = steps as f64 / (n as f64 * m as f64);
     let x = d * libm::sqrt(n as f64 * m as f64 / (n as f64 + m as f64));
     let exact = n.checked_mul(m).is_some_and(|cells| cells <= MOST_CELLS);
     KolmogorovSmirnov {
@@ -118,8 +118,8 @@ fn kolmogorov_lower(x: f64) -> f64 {
     (libm::sqrt(2.0 * pi) / x * total).clamp(0.0, 1.0)
 }
 
-/// The share of the orders of n + m values whose distance reaches `steps`: a walk over the lattice that sums what leaves the
-/// corridor, so that a small p-value is not what is left of 1.
+/// The share of the orders of n + m values whose distance reaches `steps`: a walk over the lattice that sums
+/// what leaves the corridor, so that a small p-value is not what is left of 1.
 fn exact_upper(n: u64, m: u64, steps: u64) -> f64 {
     if steps == 0 {
         return 1.0;

@@ -45,6 +45,8 @@ mod stratified;
 pub(crate) mod sum;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_planning;
 mod units;
 mod welch;
 
@@ -90,7 +92,7 @@ pub use rates::{
 pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub use sum::{MeanSd, mean_sd};
-pub use units::{UnitComparison, ratio_metric, unit_means};
+pub use units::{Response, UnitComparison, ratio_metric, unit_means, units_by_arm};
 pub use welch::{Summary, Welch, welch, welch_from_summaries};
 
 use crate::error::{Error, Result};

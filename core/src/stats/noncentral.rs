@@ -12,9 +12,9 @@ const REST: f64 = 46.0;
 
 /// (P(T ≤ t), P(T > t)) for T = (Z + nc) / √(χ²(df) / df).
 ///
-/// P(T ≤ t) = ∫ Φ(t·s - nc) f(s) ds over the scale s = √(χ²/df). In u = ln s the integrand is smooth, has one top and
-/// decays on both sides, so that the trapezoidal rule gains digits exponentially; and it is positive, so that a
-/// tail of 1e-200 is as exact as one of ½.
+/// P(T ≤ t) = ∫ Φ(t·s - nc) f(s) ds over the scale s = √(χ²/df). In u = ln s the integrand is smooth, has one
+/// top and decays on both sides, so that the trapezoidal rule gains digits exponentially; and it is positive,
+/// so that a tail of 1e-200 is as exact as one of ½.
 pub(crate) fn noncentral_t_tails(t: f64, df: f64, nc: f64) -> (f64, f64) {
     if t.is_nan() || nc.is_nan() || df.is_nan() || df <= 0.0 {
         return (f64::NAN, f64::NAN);

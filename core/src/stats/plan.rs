@@ -73,7 +73,8 @@ pub struct StratifiedN {
 /// sd_within = √ΣW_hσ_h² as units come, ΣW_hσ_h under Neyman's allocation; then as [`n_two_sample`].
 ///
 /// # Errors
-/// `invalid-argument` if the weights do not sum to 1, one is negative, no stratum varies, or as for [`n_two_sample`].
+/// `invalid-argument` if the weights do not sum to 1, one is negative, no stratum varies, or as for
+/// [`n_two_sample`].
 ///
 /// # Source
 /// statistics.md (c).
@@ -235,7 +236,8 @@ pub fn n_repeats(target: Target, var_item_change: f64, var_within: f64, repeats:
     Ok(RepeatedN { sd_diff, n_items: n_a, calls_per_version })
 }
 
-/// The items with which a gate that allows `tolerance` passes a version that has not changed, with that probability.
+/// The items with which a gate that allows `tolerance` passes a version that has not changed, with that
+/// probability.
 ///
 /// # Formula
 /// One-sided [`n_paired`] with the tolerance as the difference.

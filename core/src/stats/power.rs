@@ -90,7 +90,8 @@ fn power(nc: f64, df: f64, alpha: f64, sides: Sides) -> f64 {
 /// Welch-Satterthwaite; power = P(T' > t(1-α/2)) + P(T' < -t(1-α/2)).
 ///
 /// # Errors
-/// `invalid-argument` for fewer than two units in an arm, a standard deviation that is not above 0, alpha outside (0,1).
+/// `invalid-argument` for fewer than two units in an arm, a standard deviation that is not above 0, alpha
+/// outside (0,1).
 ///
 /// # Source
 /// statistics.md (c); reference values from mpmath and `statsmodels.stats.power`.
@@ -162,13 +163,13 @@ fn at_most(delta: f64, sd: (f64, f64), low: (u64, u64), high: (u64, u64), alpha:
 /// `ratio` is n_b / n_a; n_b is rounded up. `sd` holds the standard deviation of each arm.
 ///
 /// # Formula
-/// The smallest n_a with [`power_two_sample`] of n_a and ⌈ratio·n_a⌉ at or above the wanted power. With unequal standard
-/// deviations and a ratio below 1, one more unit of A can cost power: it is the smallest n_a that reaches it, not the
-/// smallest from which on all do.
+/// The smallest n_a with [`power_two_sample`] of n_a and ⌈ratio·n_a⌉ at or above the wanted power. With
+/// unequal standard deviations and a ratio below 1, one more unit of A can cost power: it is the smallest n_a
+/// that reaches it, not the smallest from which on all do.
 ///
 /// # Errors
-/// `invalid-argument` if delta is 0 or not finite, a standard deviation is not above 0, power is not between alpha and
-/// 1, the ratio is not above 0, or the sample would have more than 2⁴⁰ units.
+/// `invalid-argument` if delta is 0 or not finite, a standard deviation is not above 0, power is not between
+/// alpha and 1, the ratio is not above 0, or the sample would have more than 2⁴⁰ units.
 ///
 /// # Source
 /// statistics.md (c); reference values from mpmath and `statsmodels.stats.power`.
@@ -207,21 +208,24 @@ pub fn n_two_sample(target: Target, sd: (f64, f64), ratio: f64) -> Result<Sample
 
 /// The smallest n from 2 to `most` that reaches the power.
 ///
-/// `bound(low, high)` is at least the power of every n from `low` to `high`: the power of `high` where it grows with n.
+/// `bound(low, high)` is at least the power of every n from `low` to `high`: the power of `high` where it
+/// grows with n.
 fn smallest(
     power: f64,
     most: u64,
     reached: impl Fn(u64) -> f64,
     bound: impl Fn(u64, u64) -> f64,
 ) -> Result<u64> {
-    let mut high = 2.min(most);
+    let none =
+        || invalid("delta", "the difference is so small against the spread that no sample would show it");
+    if most < 2 || bound(2, most) < power {
+        return Err(none());
+    }
+    let mut high = 2;
     while high < most && reached(high) < power {
         high = high.saturating_mul(2).min(most);
     }
-    first(power, 2, high, &reached, &bound).ok_or_else(|| {
-        let reason = "the difference is so small against the spread that no sample would show it";
-        invalid("delta", reason)
-    })
+    first(power, 2, high, &reached, &bound).ok_or_else(none)
 }
 
 /// The first n from `low` to `high` that reaches the power: halves in which none can are left out unseen.
@@ -301,7 +305,8 @@ pub fn n_paired(target: Target, sd_diff: f64) -> Result<SampleSize> {
 /// The smallest difference that a comparison of two arms of `n` units sees with the given power.
 ///
 /// # Errors
-/// `invalid-argument` for fewer than two units, a standard deviation that is not above 0, power not between alpha and 1.
+/// `invalid-argument` for fewer than two units, a standard deviation that is not above 0, power not between
+/// alpha and 1.
 ///
 /// # Source
 /// statistics.md (c); reference values from mpmath (statsmodels is off by 1.7e-6 here).

@@ -10,8 +10,8 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CorrectedMean {
-    /// `insufficient_data` below two labelled items; `zero_variance` where nothing varies, with the estimate and without
-    /// an interval.
+    /// `insufficient_data` below two labelled items; `zero_variance` where nothing varies, with the estimate
+    /// and without an interval.
     pub status: Status,
     /// How much of the judge is used, 0 to 1: 0 is the human mean alone.
     pub lambda: Option<f64>,
@@ -40,8 +40,8 @@ pub struct CorrectedMean {
 /// The labelled items were drawn at random from what the judge scores.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not strictly between 0 and 1. Lists of different length or a value that is not finite
-/// give `invalid_input`.
+/// `invalid-argument` if alpha is not strictly between 0 and 1. Lists of different length or a value that is
+/// not finite give `invalid_input`.
 ///
 /// # Source
 /// Angelopoulos, Duchi and Zrnic (2023), "PPI++"; reference values from `ppi_py` and mpmath.
@@ -145,7 +145,8 @@ pub struct CorrectedRate {
 /// Corrects a rate by the judge's sensitivity and specificity (Rogan and Gladen).
 ///
 /// # Formula
-/// θ = (p + sp - 1)/(se + sp - 1); variance by the delta method from all three rates; interval θ ± z·se, cut to 0..1.
+/// θ = (p + sp - 1)/(se + sp - 1); variance by the delta method from all three rates; interval θ ± z·se, cut
+/// to 0..1.
 ///
 /// # Errors
 /// `invalid-argument` if alpha or the rate is out of its bounds, or more items are right than there are.

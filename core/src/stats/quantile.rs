@@ -147,8 +147,8 @@ pub struct QuantileDifference {
 /// Compares a percentile of two independent samples.
 ///
 /// # Formula
-/// Square and add (MOVER): d - √((q_B - l_B)² + (u_A - q_A)²) to d + √((u_B - q_B)² + (q_A - l_A)²), with the intervals of
-/// [`quantile_interval`].
+/// Square and add (MOVER): d - √((q_B - l_B)² + (u_A - q_A)²) to d + √((u_B - q_B)² + (q_A - l_A)²), with the
+/// intervals of [`quantile_interval`].
 ///
 /// # Errors
 /// As [`quantile_interval`].

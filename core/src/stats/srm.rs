@@ -82,16 +82,17 @@ fn units(counts: &[u64]) -> Result<u64> {
 ///
 /// # Formula
 /// χ² = Σ(O-E)²/E with E = N·w/Σw over arms with w > 0, df = k-1. If an E is below 5, the exact p-value: the
-/// probability of all outcomes that are no more likely than the one seen. Where two or more arms expect 5 or more and
-/// their outcomes are too many to count (over 200,000), the small arms are counted out and the large ones, given those, taken as
-/// chi-squared ([`SrmMethod::Mixed`]).
+/// probability of all outcomes that are no more likely than the one seen. Where two or more arms expect 5 or
+/// more and their outcomes are too many to count (over 200,000), the small arms are counted out and the large
+/// ones, given those, taken as chi-squared ([`SrmMethod::Mixed`]).
 ///
 /// # Assumptions
 /// Units are assigned independently of each other. With so many small arms that even theirs are over 500,000
 /// outcomes (about eight arms that expect 4 each), the chi-squared p-value stands; `method` says so.
 ///
 /// # Errors
-/// `invalid-argument` for a negative weight, fewer than two arms with a weight, lengths that differ, or more than 2⁵³ units.
+/// `invalid-argument` for a negative weight, fewer than two arms with a weight, lengths that differ, or more
+/// than 2⁵³ units.
 ///
 /// # Source
 /// statistics.md (g); reference values from `scipy.stats.chisquare` and `binomtest`.
@@ -145,18 +146,19 @@ pub struct SrmSequence {
 /// Follows the split period by period.
 ///
 /// # Shapes and units
-/// `periods` holds the new units per arm of each period; `concentration` is the prior weight of the planned split, in units.
+/// `periods` holds the new units per arm of each period; `concentration` is the prior weight of the planned
+/// split, in units.
 ///
 /// # Formula
-/// ln BF = lnΓ(c) - lnΓ(c+N) + Σ[lnΓ(c·p_i+n_i) - lnΓ(c·p_i)] - Σn_i·ln p_i, over all units so far; a unit in an arm of weight 0
-/// makes it infinite.
+/// ln BF = lnΓ(c) - lnΓ(c+N) + Σ[lnΓ(c·p_i+n_i) - lnΓ(c·p_i)] - Σn_i·ln p_i, over all units so far; a unit in
+/// an arm of weight 0 makes it infinite.
 ///
 /// # Errors
 /// `invalid-argument` as for [`srm`], and for a concentration that is not from 1e-9 to 1e15.
 ///
 /// # Source
-/// Lindon and Malek (2022); statistics.md (g). The log-gammas are taken apart by Stirling's series, since their difference
-/// would lose nine digits at a million units.
+/// Lindon and Malek (2022); statistics.md (g). The log-gammas are taken apart by Stirling's series, since
+/// their difference would lose nine digits at a million units.
 ///
 /// # Examples
 /// ```

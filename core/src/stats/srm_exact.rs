@@ -34,11 +34,12 @@ fn conditional(arms: &[Arm]) -> Vec<f64> {
     shares
 }
 
-/// The probability of all outcomes that are no more likely than the one seen; `None` if there are too many of them.
+/// The probability of all outcomes that are no more likely than the one seen; `None` if there are too many of
+/// them.
 ///
 /// The largest arm takes what the others leave. An arm's counts are walked upwards only until what lies above is,
-/// all together, no more likely than the outcome seen: then all of it belongs to the p-value, and its sum is a tail of the
-/// binomial distribution. So a million units in the large arm cost nothing.
+/// all together, no more likely than the outcome seen: then all of it belongs to the p-value, and its sum is a
+/// tail of the binomial distribution. So a million units in the large arm cost nothing.
 pub(super) fn least_likely(arms: &[Arm]) -> Option<f64> {
     let arms = sorted(arms);
     let n: u64 = arms.iter().map(|arm| arm.seen).sum();
@@ -110,11 +111,13 @@ pub(super) fn few_outcomes(arms: usize, n: u64) -> bool {
     outcomes <= MOST_OUTCOMES
 }
 
-/// The probability of a chi-squared statistic of at least `chi2`, when two or more arms are large and others small.
+/// The probability of a chi-squared statistic of at least `chi2`, when two or more arms are large and others
+/// small.
 ///
-/// The counts of the small arms are gone through one by one with their exact probabilities. Given them, the large arms
-/// share the rest, and there the chi-squared distribution holds: with M units left and P the large arms' share of the plan,
-/// Σ(O-E)²/E over them is (M/NP)·X² + (M-NP)²/NP, where X² is their own statistic among each other.
+/// The counts of the small arms are gone through one by one with their exact probabilities. Given them, the
+/// large arms share the rest, and there the chi-squared distribution holds: with M units left and P the large
+/// arms' share of the plan, Σ(O-E)²/E over them is (M/NP)·X² + (M-NP)²/NP, where X² is their own statistic
+/// among each other.
 pub(super) fn mixed(arms: &[Arm], chi2: f64) -> Option<f64> {
     let arms = sorted(arms);
     let n: u64 = arms.iter().map(|arm| arm.seen).sum();

@@ -59,8 +59,8 @@ pub struct PostStratified {
 /// What a plan says about its strata.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StrataPlan {
-    /// The strata from one end to the other (easy, medium, hard): small ones are merged with their neighbour. Without
-    /// an order nothing is merged.
+    /// The strata from one end to the other (easy, medium, hard): small ones are merged with their neighbour.
+    /// Without an order nothing is merged.
     pub order: Vec<String>,
     /// Fixed weights that sum to 1; otherwise each stratum weighs what it has of all units.
     pub weights: Option<BTreeMap<String, f64>>,
@@ -82,14 +82,15 @@ impl Group<'_> {
 /// Compares two samples whose units each lie in one stratum.
 ///
 /// # Formula
-/// diff = ΣW_h(ȳ_Bh - ȳ_Ah); V = ΣΣW_h²s²/n; df = V² / Σ(W_h²s²/n)²/(n-1). W_h is the stratum's share of all units, or fixed.
+/// diff = ΣW_h(ȳ_Bh - ȳ_Ah); V = ΣΣW_h²s²/n; df = V² / Σ(W_h²s²/n)²/(n-1). W_h is the stratum's share of all
+/// units, or fixed.
 ///
 /// # Assumptions
 /// The stratum is a property of the query, set by something that has not seen the response.
 ///
 /// # Errors
-/// `invalid-argument` if alpha is not strictly between 0 and 1, an order leaves out a stratum that occurs, or fixed weights
-/// leave one out, are negative or do not sum to 1. A value that is not finite gives `invalid_input`.
+/// `invalid-argument` if alpha is not strictly between 0 and 1, an order leaves out a stratum that occurs, or
+/// fixed weights leave one out, are negative or do not sum to 1. A value that is not finite gives `invalid_input`.
 ///
 /// # Source
 /// statistics.md (b); reference values from mpmath.
@@ -144,7 +145,8 @@ fn grouped<'a, S: AsRef<str>>(
     for (name, y) in b {
         strata.entry(name.as_ref()).or_default().1.push(*y);
     }
-    // A stratum that the plan weighs is there, also where no unit lies in it: without it the weights would not sum to 1.
+    // A stratum that the plan weighs is there, also where no unit lies in it: without it the weights would not
+    // sum to 1.
     for (name, _) in plan.weights.iter().flatten().filter(|(_, weight)| **weight > 0.0) {
         strata.entry(name.as_str()).or_default();
     }

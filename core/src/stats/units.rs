@@ -1,10 +1,15 @@
 //! Several responses of one user are one unit: averaged first, or weighed by the delta method.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::paired::largest;
 use super::sum::{Pair, all_finite, mean, sum};
 use super::welch::{Moments, welch_from_moments};
-use super::{Welch, check_open_unit};
+use super::{Welch, check_open_unit, invalid};
 use crate::error::Result;
+
+/// More arms than anybody runs.
+const MOST_ARMS: usize = 10_000;
 
 /// Two arms of users with several responses each.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,4 +101,67 @@ fn of_ratio(users: &[&[f64]]) -> Moments {
     let slack = if most > 1.0 { f64::EPSILON * largest(&all) * most / per_user } else { 0.0 };
     let variance = Moments::of(&parts, slack).variance;
     Moments { n: users.len(), mean: ratio, variance: if all_finite(&all) { variance } else { f64::NAN } }
+}
+
+/// One response that was scored, or should have been.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Response<'a> {
+    /// Who was randomised: the user.
+    pub unit: &'a str,
+    /// The position of the arm, from 0.
+    pub arm: usize,
+    /// What tells the unit's responses apart, such as the query's id.
+    pub id: &'a str,
+    /// `None` where there is no score yet, or judging failed.
+    pub score: Option<f64>,
+}
+
+/// The scores of each arm's users, one list per user: what [`unit_means`] and [`ratio_metric`] take.
+///
+/// # Shapes and units
+/// `arms` lists of users, each in the order of the users' first responses. A user without any score is an
+/// empty list, so that the comparison counts it as missing.
+///
+/// # Errors
+/// `invalid-argument` if an arm is not below `arms`, a user is in two arms, or one response is there twice:
+/// nothing is dropped or counted twice in silence.
+///
+/// # Source
+/// statistics.md, sections 0 and 1.
+///
+/// # Examples
+/// ```
+/// use trialplate::stats::{Response, units_by_arm};
+/// let response = |unit, arm, id, score| Response { unit, arm, id, score };
+/// let seen = [response("u1", 0, "q1", Some(4.0)), response("u2", 1, "q1", None), response("u1", 0, "q2",
+/// Some(2.0))]; assert_eq!(units_by_arm(&seen, 2)?, [vec![vec![4.0, 2.0]], vec![vec![]]]);
+/// let moved = [response("u1", 0, "q1", Some(4.0)), response("u1", 1, "q2", Some(4.0))];
+/// assert_eq!(units_by_arm(&moved, 2).unwrap_err().code(), "invalid-argument");
+/// # Ok::<(), trialplate::Error>(())
+/// ```
+pub fn units_by_arm(responses: &[Response<'_>], arms: usize) -> Result<Vec<Vec<Vec<f64>>>> {
+    if arms > MOST_ARMS {
+        return Err(invalid("arms", format!("there are at most {MOST_ARMS} arms")));
+    }
+    if responses.iter().any(|response| response.arm >= arms) {
+        return Err(invalid("arm", format!("an arm is below {arms}")));
+    }
+    let mut users: Vec<Vec<Vec<f64>>> = vec![Vec::new(); arms];
+    let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for response in responses {
+        let Response { unit, arm, id, score } = *response;
+        if !ids.insert((unit, id)) {
+            return Err(invalid("id", format!("the response `{id}` of the unit `{unit}` is there twice")));
+        }
+        let (of, place) = *places.entry(unit).or_insert_with(|| {
+            users[arm].push(Vec::new());
+            (arm, users[arm].len() - 1)
+        });
+        if of != arm {
+            return Err(invalid("unit", format!("the unit `{unit}` is in two arms")));
+        }
+        users[of][place].extend(score);
+    }
+    Ok(users)
 }

@@ -191,7 +191,8 @@ impl Welch {
 }
 
 /// What Welch's test needs of one arm whose values are known to more digits than one number holds: means of users,
-/// scores less what a covariate explains. Rounded to one number each, values around 1e9 would lose their differences.
+/// scores less what a covariate explains. Rounded to one number each, values around 1e9 would lose their
+/// differences.
 pub(crate) struct Moments {
     pub(crate) n: usize,
     pub(crate) mean: Pair,
