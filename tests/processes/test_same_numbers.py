@@ -7,7 +7,7 @@ import unittest
 import trialplate
 from helpers import CLI, ROOT
 
-FILES = ["tests/reference/stats_cases_public.json", "tests/reference/stats_cases_own.json"]
+FILES = ["tests/reference/stats_cases_public.json", "tests/reference/stats_cases_own.json", "tests/reference/stats_cases_more.json"]
 NODE = """
 import { readFileSync } from 'node:fs';
 import { stats } from './bindings/node/index.mjs';
@@ -39,7 +39,7 @@ def agrees(got, expected, rel, absolute):
 class SameNumbers(unittest.TestCase):
     def test_every_door_gives_the_same_doubles(self):
         wanted = cases()
-        self.assertGreaterEqual(len(wanted), 2 * 163)
+        self.assertGreaterEqual(len(wanted), 3 * 163)
         lines = [json.dumps({"kind": case["kind"], "inputs": case["inputs"]}) for case in wanted]
         python = [trialplate.stats.run_case(case) for case in wanted]
         node = ask(["node", "--input-type=module", "-e", NODE], lines)

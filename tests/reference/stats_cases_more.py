@@ -984,7 +984,7 @@ def stopping() -> None:
 
 def drifting() -> None:
     g = Random(139)
-    truth = g.unit(10, 0.2, 0.9)
+    truth = g.unit(10, 0.25, 0.75)
 
     def runs(n: int, shift: float = 0.0, noise: float = 0.1) -> list[list[float]]:
         return [[round(t - shift + noise * (next(g.u) - 0.5), 3) for t in truth] for _ in range(n)]

@@ -31,6 +31,9 @@ fn agrees(got: &Value, expected: &Value, rel: f64, abs: f64) -> bool {
     }
 }
 
+/// Made by `tests/reference/stats_cases_more.py` with an implementation of every procedure in mpmath.
+const MORE_CASES: &str = include_str!("../../../tests/reference/stats_cases_more.json");
+
 /// Runs every case of a file; how many ran of each kind.
 fn run_file(text: &str) -> BTreeMap<String, u32> {
     let file: Value = serde_json::from_str(text).unwrap();
@@ -72,6 +75,13 @@ fn own_reference_cases() {
     assert!(ran.values().sum::<u32>() >= 163);
     // `empbern_cs` has no second implementation to be held against.
     assert!(kinds().all(|kind| kind == "empbern_cs" || ran.contains_key(kind)));
+}
+
+#[test]
+fn more_reference_cases() {
+    let ran = run_file(MORE_CASES);
+    assert!(ran.values().sum::<u32>() >= 163);
+    assert!(kinds().all(|kind| ran.contains_key(kind)));
 }
 
 /// The heads of generated lists are in the file: the generator is the documented one.
