@@ -672,7 +672,8 @@ class Store(_native.Store):
             source: only scores of this source.
 
         Raises:
-            NotFoundError: `prompt-not-found`, `version-not-found`; `metric-not-found` if it is neither declared nor scored.
+            NotFoundError: `prompt-not-found`, `version-not-found`; `metric-not-found` if it is neither declared nor
+                scored.
             InvalidError: `invalid-argument`, `invalid-time`.
         """
         found = self._call(
