@@ -334,3 +334,6 @@ fn page(
     let next = found.get(traces.len()).and_then(|_| found.get(traces.len().checked_sub(1)?)).map(cursor);
     Ok(TracePage { traces, next })
 }
+
+#[cfg(test)]
+mod tests;
