@@ -550,7 +550,7 @@ class LiveFigures(Result):
         categories: of a categorical metric, how many scores each category has.
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("traces", "n", "missing", "mean", "sd", "ci_low", "ci_high", "p10", "p50", "p90")
+    _shown: ClassVar[tuple[str, ...]] = ("traces", "n", "missing", "mean", "ci_low", "ci_high", "p10", "p50", "p90")
 
     traces: int
     n: int
