@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     let run_1 = record(&store, &(&v1).into(), &items, 0)?;
     let run_2 = record(&store, &(&v2).into(), &items, 1)?;
     for run in [&run_1, &run_2] {
-        let summary = store.summary(run.id)?;
+        let summary = store.run_summary(run.id)?;
         let win_rate = summary.metrics.values().next().ok_or("no scores")?;
         let (mean, se) = (win_rate.mean.unwrap_or_default(), win_rate.se.unwrap_or_default());
         println!(

@@ -14,11 +14,11 @@ export type ErrorKind =
 /** Codes never change their meaning; new ones may come. */
 export type ErrorCode =
   | 'prompt-not-found' | 'version-not-found' | 'label-not-found' | 'dataset-not-found' | 'dataset-version-not-found'
-  | 'item-not-found' | 'run-not-found' | 'metric-not-found' | 'gate-not-found' | 'verdict-not-found' | 'store-not-found'
-  | 'row-exists' | 'metric-exists' | 'label-moved' | 'run-finished' | 'run-differs' | 'invalid-name' | 'invalid-label'
+  | 'item-not-found' | 'run-not-found' | 'trace-not-found' | 'metric-not-found' | 'gate-not-found' | 'verdict-not-found' | 'store-not-found'
+  | 'row-exists' | 'metric-exists' | 'trace-exists' | 'label-moved' | 'run-finished' | 'run-differs' | 'invalid-name' | 'invalid-label'
   | 'invalid-id' | 'ambiguous-id' | 'invalid-content' | 'invalid-json' | 'missing-variable' | 'invalid-placeholder'
   | 'unsupported-template' | 'invalid-selector' | 'version-of-another-prompt' | 'invalid-item' | 'duplicate-item'
-  | 'invalid-score' | 'score-out-of-range' | 'invalid-schema' | 'schema-mismatch' | 'invalid-gate' | 'invalid-scorer'
+  | 'invalid-score' | 'score-out-of-range' | 'invalid-trace' | 'invalid-schema' | 'schema-mismatch' | 'invalid-gate' | 'invalid-scorer'
   | 'invalid-argument' | 'unknown-verb' | 'invalid-time' | 'too-large' | 'closed' | 'label-protected' | 'gate-refused'
   | 'nothing-to-roll-back' | 'reason-required' | 'read-only' | 'damaged' | 'damaged-record' | 'not-a-store' | 'newer-format'
   | 'locks-unsupported' | 'busy' | 'storage' | 'panic' | (string & {});
@@ -290,6 +290,9 @@ export class Dataset {
   info(): DatasetVersion;
   add(items: NewItem[]): DatasetVersion;
   addAsync(items: NewItem[]): Promise<DatasetVersion>;
+  /** Adds a production call. Its output is no expectation; the key is the trace's id, if none is given. */
+  addFromTrace(trace: string | Trace, options?: { expected?: JsonInput; key?: string }): DatasetVersion;
+  addFromTraceAsync(trace: string | Trace, options?: { expected?: JsonInput; key?: string }): Promise<DatasetVersion>;
   archive(keys: string[]): DatasetVersion;
   archiveAsync(keys: string[]): Promise<DatasetVersion>;
   items(): Item[];
@@ -511,6 +514,134 @@ export interface EvaluateOptions extends RunOptions {
   concurrency?: number;
 }
 
+export type ScoreSource = 'judge' | 'human' | 'user' | 'code';
+export interface LogOptions {
+  /** Yours, such as a request's or a span's id. @default one is made */
+  traceId?: string;
+  /** When the call was made. @default now */
+  at?: TimeInput;
+  input?: JsonInput;
+  output?: JsonInput;
+  error?: string | Error | null;
+  latencyMs?: number | null;
+  costUsd?: number | null;
+  tokensIn?: number | null;
+  tokensOut?: number | null;
+  user?: string | null;
+  experiment?: string | null;
+  variant?: string | null;
+  /** Difficulty or query type, set by something that has not seen the output. */
+  stratum?: string | null;
+  metadata?: JsonInput;
+  /** Waits until the trace is durable, and throws what is wrong. @default false */
+  durable?: boolean;
+  /** The prompt's name, if the version is a number or an id. */
+  prompt?: string;
+}
+export interface ScoreOptions {
+  /** @default "code" */
+  source?: ScoreSource;
+  comment?: string;
+  /** Which judge: a scorer, or a name of yours for its version. */
+  judge?: string | Scorer | { kind: string; [key: string]: unknown };
+  /** Waits until the score is durable, and throws what is wrong. @default false */
+  durable?: boolean;
+}
+export interface TraceScore {
+  metric: string;
+  /** null: it could not be read. */
+  value: Score;
+  source: ScoreSource;
+  comment: string | null;
+  judge: string | null;
+  at: string;
+}
+export interface Trace {
+  traceId: string;
+  prompt: string;
+  version: number;
+  versionId: string;
+  at: string;
+  input: any;
+  output: any;
+  error: string | null;
+  latencyMs: number | null;
+  costUsd: number | null;
+  tokensIn: number | null;
+  tokensOut: number | null;
+  user: string | null;
+  experiment: string | null;
+  variant: string | null;
+  stratum: string | null;
+  metadata: any;
+  /** Every score it was given, by metric and source, oldest first; the newest of each counts. */
+  scores: TraceScore[];
+}
+export interface TraceFilter {
+  prompt?: string;
+  version?: VersionInput;
+  /** Only of the version that this label of the prompt points to now. */
+  label?: string;
+  user?: string;
+  experiment?: string;
+  /** From this moment on. */
+  since?: TimeInput;
+  /** Before this moment. */
+  until?: TimeInput;
+  /** At most so many, up to 1,000. @default 100 */
+  limit?: number;
+  /** The `next` of the page before. */
+  cursor?: string;
+}
+export interface TracePage {
+  /** Newest first. */
+  traces: Trace[];
+  /** The cursor of the next page; null if this is the last one. */
+  next: string | null;
+}
+export interface SummaryOptions {
+  /** By label: what the label points to NOW. Days are UTC. */
+  by?: 'version' | 'day' | 'label' | 'variant' | 'stratum' | 'source';
+  version?: VersionInput;
+  experiment?: string;
+  since?: TimeInput;
+  until?: TimeInput;
+  /** Only scores of this source; without it, several sources of a trace are averaged. */
+  source?: ScoreSource;
+}
+/** One metric over some traces. The unit is the trace. */
+export interface LiveFigures {
+  /** How many there are, with a value and without. */
+  traces: number;
+  n: number;
+  /** Traces whose score could not be read; of a figure such as `latency_ms`, those that don't carry it. */
+  missing: number;
+  mean: number | null;
+  sd: number | null;
+  se: number | null;
+  /** The 95 % interval of the mean. */
+  ciLow: number | null;
+  ciHigh: number | null;
+  min: number | null;
+  p10: number | null;
+  p50: number | null;
+  p90: number | null;
+  max: number | null;
+  /** 20 bins of equal width over the range that the metric declares (`declared`), or the one observed. */
+  histogram: { low: number; high: number; declared: boolean; counts: number[] } | null;
+  /** Of a categorical metric: how many scores each category has. */
+  categories: Record<string, number>;
+}
+export interface LiveSummary extends LiveFigures {
+  prompt: string;
+  metric: string;
+  direction: 'higher' | 'lower' | null;
+  source: ScoreSource | null;
+  by: string | null;
+  /** The same by group; null is the group of the traces without one. */
+  groups: Array<LiveFigures & { group: number | string | null }>;
+}
+
 export interface Event {
   seq: number;
   at: string;
@@ -532,10 +663,12 @@ export interface Report {
   verdicts: number;
   datasetVersions: number;
   runs: number;
+  traces: number;
+  scores: number;
 }
 
 /**
- * One file of versioned prompts, datasets, runs, scores and gates.
+ * One file of versioned prompts, datasets, runs, traces, scores and gates.
  *
  * A write is durable when it returns. Each has an `…Async` form: calls take effect in the order in which they were
  * made, and those that wait at the same time share a commit.
@@ -597,12 +730,32 @@ export class Store {
   evaluate(version: Prompt, dataset: string | Dataset, options: EvaluateOptions): Promise<Run>;
   compare(a: string | Run, b: string | Run): Comparison;
 
+  /**
+   * Logs one production call of a version and gives the trace's id, at once: it is durable within 200 ms, or when
+   * `flush` or `close` returns. What goes wrong later is thrown by those. The promise of `logAsync` is kept when it is durable.
+   */
+  log(version: VersionInput, options?: LogOptions): string;
+  logAsync(version: VersionInput, options?: LogOptions): Promise<string>;
+  /** Scores a trace; null is a score that could not be read. Returns as `log` does. */
+  score(trace: string | Trace, metric: string, value: Score, options?: ScoreOptions): void;
+  scoreAsync(trace: string | Trace, metric: string, value: Score, options?: ScoreOptions): Promise<void>;
+  /** Waits until everything that `log` and `score` were asked for is durable; throws the first error found meanwhile. */
+  flush(): void;
+  flushAsync(): Promise<void>;
+  trace(trace: string | Trace): Trace;
+  traces(filter?: TraceFilter): TracePage;
+  /** One metric of a prompt in production; also `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`. */
+  summary(prompt: string, metric: string, options?: SummaryOptions): LiveSummary;
+
   events(options?: { after?: number; limit?: number }): Event[];
   verify(): Report;
   info(): { path: string; events: number; lastEventAt: string | null; version: string; [key: string]: any };
   /** Changes whenever a `get` by label may answer differently. */
   registryEpoch(): number;
-  /** Closes the handle. Asynchronous calls that are under way may be refused; `closeAsync` waits for them. */
+  /**
+   * Closes the handle, after what `log` and `score` were asked for. Asynchronous calls that are under way may be refused;
+   * `closeAsync` waits for them.
+   */
   close(): void;
   closeAsync(): Promise<void>;
   [Symbol.dispose](): void;

@@ -87,6 +87,8 @@ pub enum Error {
     GateNotFound { prompt: String, label: String },
     #[error("there is no such verdict verdict=`{verdict}`")]
     VerdictNotFound { verdict: String },
+    #[error("there is no such trace; `log` writes one, and a score comes after it trace=`{trace}`")]
+    TraceNotFound { trace: String },
     #[error(
         "there is no store here, and only a verb that begins one (such as publish) makes it path=`{path}`"
     )]
@@ -101,6 +103,10 @@ pub enum Error {
         "the metric is declared already, and differently; scores under it were judged by that declaration metric=`{metric}` declared=`{declared}`"
     )]
     MetricExists { metric: String, declared: String },
+    #[error(
+        "a trace of this id is logged already, and none is ever overwritten; leave the id out to have one made trace=`{trace}`"
+    )]
+    TraceExists { trace: String },
 
     // ---- conflict
     #[error(
@@ -153,6 +159,8 @@ pub enum Error {
         "the score lies outside the range that the metric declares metric=`{metric}` score=`{score}` range=`{range}`"
     )]
     ScoreOutOfRange { metric: String, score: String, range: String },
+    #[error("{reason} trace=`{trace}`")]
+    InvalidTrace { trace: String, reason: String },
     #[error("{reason}")]
     InvalidSchema { reason: String },
     #[error("the value does not fit its JSON Schema: {reason} what=`{what}`")]
@@ -230,6 +238,10 @@ pub enum Error {
         #[source]
         source: Option<std::io::Error>,
     },
+
+    // ---- of the kind and the code of what it holds
+    #[error("{first} (found after the call had returned) failed_calls=`{failed}`")]
+    Deferred { first: Box<Error>, failed: u64 },
 }
 
 impl Error {
@@ -268,8 +280,10 @@ impl Error {
             Error::GateNotFound { .. } => ("gate-not-found", NotFound),
             Error::VerdictNotFound { .. } => ("verdict-not-found", NotFound),
             Error::StoreNotFound { .. } => ("store-not-found", NotFound),
+            Error::TraceNotFound { .. } => ("trace-not-found", NotFound),
             Error::RowExists { .. } => ("row-exists", AlreadyExists),
             Error::MetricExists { .. } => ("metric-exists", AlreadyExists),
+            Error::TraceExists { .. } => ("trace-exists", AlreadyExists),
             Error::LabelMoved { .. } => ("label-moved", Conflict),
             Error::RunFinished { .. } => ("run-finished", Conflict),
             Error::RunDiffers { .. } => ("run-differs", Conflict),
@@ -288,6 +302,7 @@ impl Error {
             Error::DuplicateItem { .. } => ("duplicate-item", Invalid),
             Error::InvalidScore { .. } => ("invalid-score", Invalid),
             Error::ScoreOutOfRange { .. } => ("score-out-of-range", Invalid),
+            Error::InvalidTrace { .. } => ("invalid-trace", Invalid),
             Error::InvalidSchema { .. } => ("invalid-schema", Invalid),
             Error::SchemaMismatch { .. } => ("schema-mismatch", Invalid),
             Error::InvalidGate { .. } => ("invalid-gate", Invalid),
@@ -309,6 +324,7 @@ impl Error {
             Error::LocksUnsupported { .. } => ("locks-unsupported", Incompatible),
             Error::Busy { .. } => ("busy", Kind::Busy),
             Error::Storage { .. } => ("storage", Kind::Storage),
+            Error::Deferred { first, .. } => first.code_and_kind(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] is one file. It holds [`PromptVersion`]s (a text or chat template, the model, its parameters,
 //! tools and a response schema: change any of them and it is another version), labels that point to versions,
-//! datasets, runs with their scores, and gates that guard labels. Deploying is moving the label `production`;
+//! datasets, runs with their scores, gates that guard labels, and traces of production. Deploying is moving the label `production`;
 //! rolling back is moving it back. Any number of processes have the file open at once, and a label moved in
 //! one is what the next [`Store::get`] in the others returns.
 //!
@@ -34,7 +34,8 @@
 //!  │                    ▲                   Gate ── Check, Check …
 //!  ├─ Run ── Row (item × trial) ── Score      │ judges by runs
 //!  │                                        Verdict
-//!  └─ Event, Event … (hash-chained; everything above is in it)
+//!  ├─ Event, Event … (hash-chained; everything above is in it)
+//!  └─ Trace (one call in production) ── Score, Score … (too many for the log)
 //! ```
 //!
 //! Nothing in this crate prints, reads the environment or the home folder.
@@ -51,9 +52,11 @@ mod scorers;
 pub mod stats;
 mod storage;
 mod store;
+mod traces;
 
 pub use compare::{
-    Comparison, ItemComparison, MetricComparison, MetricSummary, RunSummary, StratumComparison,
+    Comparison, Group, GroupBy, Histogram, ItemComparison, LiveFigures, LiveGroup, LiveSummary,
+    MetricComparison, MetricSummary, RunSummary, StratumComparison,
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};
@@ -62,12 +65,15 @@ pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
 pub use model::gate::{Check, Gate, Mode as GateMode, ToleranceKind};
 pub use model::id::{ContentId, IdPrefix, RunId};
-pub use model::name::{DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName};
+pub use model::name::{
+    DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
+};
 pub use model::run::{NewRow, Pending, Row, Run, ScorerRef};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
 pub use model::selector::{Selector, VersionRef};
 pub use model::template::{Names, Template};
 pub use model::time::Timestamp;
+pub use model::trace::{NewScore, NewTrace, ScoreSource, Trace, TraceScore};
 pub use model::verdict::{
     Baseline, CheckResult, DatasetRef, EvidenceRef, ItemNote, Outcome, Verdict, VerdictKey,
 };
@@ -79,4 +85,7 @@ pub use prompts::query::PromptFilter;
 pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
-pub use store::{MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, VERBS};
+pub use store::{
+    Durability, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter,
+    TracePage, VERBS,
+};

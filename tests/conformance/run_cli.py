@@ -170,6 +170,27 @@ def metric(args):
     return [*flags, *([f"--categories={','.join(categories)}"] if categories else []), "--", name], None
 
 
+def log(args):
+    (prompt, number), rest = take(args, "prompt", "version")
+    rest.pop("durable", None)  # It always is.
+    flags = options(rest, trace_id=text, at=text, input=output, output=output, error=text, latency_ms=text, cost_usd=text, tokens_in=text,
+                    tokens_out=text, user=text, experiment=text, variant=text, stratum=text, metadata=structured)
+    return positional(flags, prompt, number)
+
+
+def score(args):
+    (trace, metric_, value), rest = take(args, "trace_id", "metric", "value")
+    rest.pop("durable", None)
+    flags = options(rest, source=text, comment=text, judge=scorer)
+    return [*flags, "--", trace, metric_, json.dumps(value, ensure_ascii=False)], None
+
+
+def summary(args):
+    if "run" in args:
+        return names("run")(args)
+    return names("prompt", "metric", by=text, version=version, experiment=text, since=text, until=text, source=text)(args)
+
+
 VERBS = {
     "publish": publish,
     "get": get,
@@ -208,8 +229,14 @@ VERBS = {
     "record_all": record_all,
     "finish_run": names("run"),
     "rows": names("run"),
-    "summary": names("run"),
+    "summary": summary,
     "compare": names("a", "b"),
+    "log": log,
+    "score": score,
+    "flush": names(),
+    "trace": names("trace_id"),
+    "traces": optional("prompt", version=version, label=text, user=text, experiment=text, since=text, until=text, limit=text, cursor=text),
+    "dataset_add_from_trace": names("name", "trace_id", expected=output, key=text),
     "events": names(after=text, limit=text),
     "verify": names(),
     "info": names(),

@@ -155,8 +155,18 @@ const VERBS = {
   record_all: (s, a) => ({ rows: s.run(a.run).recordAll(a.rows.map((r) => ({ key: r.key, trial: r.trial, ...camel(r.row ?? {}) }))) }),
   finish_run: (s, a) => s.run(a.run).finish(),
   rows: (s, a) => ({ rows: s.run(a.run).rows() }),
-  summary: (s, a) => s.run(a.run).summary(),
+  summary: (s, a) => ('run' in a ? s.run(a.run).summary() : s.summary(a.prompt, a.metric, rest(a, 'prompt', 'metric'))),
   compare: (s, a) => s.compare(a.a, a.b),
+  log(s, a) {
+    // As with `start_run`: a number or an id says of which prompt in the options.
+    const options = isObject(a.version) ? rest(a, 'prompt', 'version') : rest(a, 'version');
+    return { trace_id: s.log(a.version, options) };
+  },
+  score: (s, a) => s.score(a.trace_id, a.metric, a.value, rest(a, 'trace_id', 'metric', 'value')) ?? {},
+  flush: (s) => s.flush() ?? {},
+  trace: (s, a) => s.trace(a.trace_id),
+  traces: (s, a) => s.traces(camel(a)),
+  dataset_add_from_trace: (s, a) => s.dataset(a.name).addFromTrace(a.trace_id, rest(a, 'name', 'trace_id')),
   events: (s, a) => ({ events: s.events(a) }),
   verify: (s) => s.verify(),
   info: (s) => s.info(),

@@ -53,6 +53,18 @@ def start_run(store, args):
     return store.start_run(version, found, **rest)
 
 
+def log(store, args):
+    rest = dict(args)
+    prompt, version = rest.pop("prompt"), rest.pop("version")
+    return {"trace_id": store.log(version, prompt=prompt, **rest)}
+
+
+def summary(store, args):
+    if "run" in args:
+        return store.run(args["run"]).summary()
+    return method("summary", "prompt", "metric")(store, args)
+
+
 def method(name, *positional):
     """Calls `store.name`, with some arguments by position and the rest by keyword."""
 
@@ -116,8 +128,14 @@ VERBS = {
     ),
     "finish_run": lambda store, a: store.run(a["run"]).finish(),
     "rows": listed("rows", lambda store, a: store.run(a["run"]).rows()),
-    "summary": lambda store, a: store.run(a["run"]).summary(),
+    "summary": summary,
     "compare": method("compare", "a", "b"),
+    "log": log,
+    "score": nothing(method("score", "trace_id", "metric", "value")),
+    "flush": nothing(method("flush")),
+    "trace": method("trace", "trace_id"),
+    "traces": method("traces"),
+    "dataset_add_from_trace": lambda store, a: store.dataset(a["name"]).add_from_trace(**{k: v for k, v in a.items() if k != "name"}),
     "events": listed("events", method("events")),
     "verify": method("verify"),
     "info": method("info"),

@@ -16,6 +16,7 @@ import trialplate
 from helpers import HERE, PACKAGE, cli
 
 KILLS = 200
+LOGGER_KILLS = 40
 SEED = 20261123
 
 
@@ -93,6 +94,33 @@ class Kill(unittest.TestCase):
                 report = store.verify()
                 self.assertTrue(report.ok, report.broken)
             self.assertTrue(cli(path, "verify")["ok"])
+
+    def test_what_was_flushed_survives_and_no_trace_is_torn(self):
+        rng = random.Random(SEED)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "prompts.tp"
+            with trialplate.open(path) as store:
+                store.publish("shared", "{{x}}", labels="production")
+            env = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+            for kill in range(LOGGER_KILLS):
+                who = f"logger {kill}"
+                logger = subprocess.Popen(
+                    [sys.executable, str(HERE / "logger.py"), str(path), who], stdout=subprocess.PIPE, env=env
+                )
+                told = [int(logger.stdout.readline()) for _ in range(1 + rng.randrange(12))]
+                time.sleep(rng.random() * 0.01)
+                logger.send_signal(signal.SIGKILL)
+                told += [int(line) for line in logger.stdout.read().splitlines(keepends=True) if line.endswith(b"\n")]
+                logger.wait()
+                logger.stdout.close()
+                with trialplate.open(path) as store:
+                    for i in range(told[-1] + 1):
+                        trace = store.trace(f"{who} {i}")
+                        self.assertEqual((trace.output, len(trace.scores)), ({"i": i}, 1), f"{who} {i} of {told[-1]}")
+            report = cli(path, "verify")
+            self.assertTrue(report["ok"], report["broken"])
+            # A call takes effect after those before it, so a kill cuts the line of calls and takes nothing out of it.
+            self.assertIn(report["traces"] - report["scores"], range(LOGGER_KILLS + 1))
 
 
 if __name__ == "__main__":

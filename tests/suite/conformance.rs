@@ -19,7 +19,6 @@ const NOT_IN_SCENARIOS: &[(&str, &str)] = &[
     ("busy", "needs another process"),
     ("storage", "needs a disk that says no"),
     ("verdict-not-found", "only `verify` looks verdicts up by id, and reports it as a broken link"),
-    ("metric-not-found", "no verb looks a metric up by name yet"),
 ];
 
 fn folder() -> PathBuf {

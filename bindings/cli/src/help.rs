@@ -33,6 +33,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "datasets",
             "dataset",
             "dataset-add",
+            "dataset-add-from-trace",
             "dataset-archive",
             "dataset-items",
             "dataset-diff",
@@ -59,6 +60,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "compare",
         ],
     ),
+    ("Production", &["log", "score", "flush", "trace", "traces"]),
     ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
 ];
 
@@ -88,7 +90,7 @@ pub(crate) fn command() -> Command {
         let _ = write!(page, "\n{group}:\n");
         for verb in *verbs {
             let about = command.find_subcommand(verb).and_then(|c| c.get_about()).map(ToString::to_string);
-            let _ = writeln!(page, "  {verb:<17} {}", about.unwrap_or_default());
+            let _ = writeln!(page, "  {verb:<22} {}", about.unwrap_or_default());
         }
     }
     page.push_str("\nGlobal options:\n{options}{after-help}\n");

@@ -99,7 +99,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
 }
 
 fn plan(verb: Verb) -> Result<Call> {
-    use print::{data, registry, runs, store, verdict};
+    use print::{data, registry, runs, store, traces, verdict};
     Ok(match verb {
         Verb::Publish(a) => call("publish", Creates, a.arguments()?, Text(registry::published)),
         Verb::Get(a) => call("get", Reads, a.arguments()?.into(), Text(registry::prompt)),
@@ -137,8 +137,16 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::RecordAll(a) => call("record_all", Writes, a.arguments()?, Text(runs::recorded_all)),
         Verb::FinishRun(a) => call("finish_run", Writes, flags(a)?, Text(runs::run)),
         Verb::Rows(a) => call("rows", Reads, flags(a)?, Lines("rows")),
-        Verb::Summary(a) => call("summary", Reads, flags(a)?, Text(runs::summary)),
+        Verb::Summary(a) => call("summary", Reads, a.arguments()?, Text(traces::summary)),
         Verb::Compare(a) => call("compare", Reads, flags(a)?, Text(print::compare::comparison)),
+        Verb::Log(a) => call("log", Writes, a.arguments()?, Text(traces::logged)),
+        Verb::Score(a) => call("score", Writes, a.arguments()?, Text(traces::scored)),
+        Verb::Flush => call("flush", Reads, Value::Null, Text(traces::flushed)),
+        Verb::Trace(a) => call("trace", Reads, flags(a)?, Text(traces::trace)),
+        Verb::Traces(a) => call("traces", Reads, flags(a)?, Text(traces::traces)),
+        Verb::DatasetAddFromTrace(a) => {
+            call("dataset_add_from_trace", Writes, a.arguments()?, Text(data::dataset))
+        }
         Verb::Events(a) => call("events", Reads, flags(a)?, LinesOr("events", store::events)),
         Verb::Verify => Call {
             code: |report| if report["ok"] == true { 0 } else { fail::OTHER },
@@ -183,6 +191,9 @@ const READING: &[&str] = &[
     "rows",
     "summary",
     "compare",
+    "trace",
+    "traces",
+    "flush",
     "events",
     "verify",
     "scorer",

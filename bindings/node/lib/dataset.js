@@ -2,6 +2,7 @@
 
 const { camel, snake } = require('./names.js');
 const { define } = require('./verbs.js');
+const wire = require('./wire.js');
 
 /** A dataset by its name; it is there once something was added. */
 class Dataset {
@@ -46,6 +47,12 @@ define(Dataset, calls, {
   add: {
     verb: 'dataset_add',
     args(items) { return { name: this.name, items: Array.isArray(items) ? items.map(item) : items }; },
+    shape: parsed,
+    writes: true,
+  },
+  addFromTrace: {
+    verb: 'dataset_add_from_trace',
+    args(trace, options) { return { ...snake(options), name: this.name, trace_id: wire.traceId(trace) }; },
     shape: parsed,
     writes: true,
   },

@@ -26,6 +26,24 @@ function onlyLabel(options) {
   return label === undefined || typeof label === 'string' ? label : NOT_BY_LABEL;
 }
 
+/** Stores whose `log` or `score` was called. What they were asked for is waited for before the process ends. */
+const loggers = new Set();
+const logging = new WeakSet();
+
+function flushedAtExit(store) {
+  if (logging.has(store)) return;
+  logging.add(store);
+  if (loggers.size === 0) process.once('exit', flushAll);
+  loggers.add(new WeakRef(store));
+}
+
+function flushAll() {
+  for (const reference of loggers) {
+    const store = reference.deref();
+    if (store !== undefined && !store.closed) store.flush();
+  }
+}
+
 /** Calls that are under way, by number. It must not hold on to a store: the native part holds on to it. */
 class Pending {
   #calls = new Map();
@@ -50,7 +68,7 @@ class Pending {
   }
 }
 
-/** One file of versioned prompts, datasets, runs, scores and gates. */
+/** One file of versioned prompts, datasets, runs, traces, scores and gates. */
 class Store {
   #native;
   #calls;
@@ -172,6 +190,13 @@ const asRun = function (text) {
   return new Run(calls(this), parsed(text));
 };
 
+/** Which traces: options with their times as the core reads them. */
+function selecting(options) {
+  const out = snake(options);
+  for (const name of ['since', 'until']) if (name in out) out[name] = wire.time(out[name]);
+  return { ...out, version: wire.version(out.version) };
+}
+
 /** Options with their versions as the core reads them. */
 function moving(options) {
   const out = snake(options);
@@ -272,6 +297,38 @@ define(Store, calls, {
   },
   compare: { verb: 'compare', args: (a, b) => ({ a: wire.runId(a), b: wire.runId(b) }), shape: parsed },
   scorer: { verb: 'scorer', args: (scorer) => { const s = wire.scorer(scorer); return typeof s === 'string' ? { kind: 'function', name: s } : s; }, shape: parsed },
+  log: {
+    verb: 'log',
+    args(version, options) {
+      flushedAtExit(this);
+      const out = wire.row(options);
+      if ('at' in out) out.at = wire.time(out.at);
+      return { ...out, ...('prompt' in out ? { version: wire.version(version) } : wire.ofPrompt(version)) };
+    },
+    shape: member('traceId'),
+    writes: true,
+  },
+  score: {
+    verb: 'score',
+    args(trace, metric, value, options) {
+      flushedAtExit(this);
+      const out = snake(options);
+      return { ...out, judge: wire.scorer(out.judge), trace_id: wire.traceId(trace), metric, value };
+    },
+    shape: nothing,
+    writes: true,
+  },
+  flush: { verb: 'flush', args: none, shape: nothing, writes: true },
+  trace: { verb: 'trace', args: (trace) => ({ trace_id: wire.traceId(trace) }), shape: parsed },
+  traces: {
+    verb: 'traces',
+    args(filter) {
+      const out = selecting(filter);
+      return { ...out, prompt: out.prompt ?? filter?.version?.name };
+    },
+    shape: parsed,
+  },
+  summary: { verb: 'summary', args: (prompt, metric, options) => ({ ...selecting(options), prompt, metric }), shape: parsed },
   events: { verb: 'events', args: snake, shape: member('events') },
   verify: { verb: 'verify', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },

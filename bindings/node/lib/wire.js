@@ -29,6 +29,9 @@ const datasetName = (value) => (value !== null && typeof value === 'object' && '
 /** A run by its id: the id, or a Run. */
 const runId = (value) => (value !== null && typeof value === 'object' && 'id' in value ? value.id : value);
 
+/** A trace by its id: the id, or a trace. */
+const traceId = (value) => (value !== null && typeof value === 'object' && 'traceId' in value ? value.traceId : value);
+
 function gate(value) {
   if (value === null || typeof value !== 'object') return value;
   const { dataset, checks, id: _, ...rest } = value;
@@ -63,4 +66,4 @@ function dataset(value) {
   return { dataset: value.name, dataset_version: value.pinned };
 }
 
-module.exports = { dataset, datasetName, expected, gate, ofPrompt, row, runId, scorer, time, version };
+module.exports = { dataset, datasetName, expected, gate, ofPrompt, row, runId, scorer, time, traceId, version };

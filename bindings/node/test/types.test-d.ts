@@ -34,6 +34,14 @@ store.protect('p', 'production', gate);
 store.protect('p', 'production', store.gate('p', 'production'));
 const verdict: Verdict = store.check('p', v, 'production');
 
+const traceId: string = store.log(v, { input: { x: 1 }, error: new Error('x'), latencyMs: 1, at: new Date(), durable: true });
+store.score(traceId, 'q', null, { source: 'judge', judge: Scorer.judge('q', {}) });
+// @ts-expect-error: no such source
+store.score(traceId, 'q', 1, { source: 'crowd' });
+const figures: Array<number | null> = store.summary('p', 'q', { by: 'version', since: 0 }).groups.map((g) => g.mean);
+const next: string | null = store.traces({ version: v, limit: 10 }).next;
+ds.addFromTrace(store.trace(traceId), { expected: next });
+
 async function main(): Promise<void> {
   const run: Run = await store.evaluate(v, ds.at(1), {
     task: async (item, prompt) => output(prompt.compile({ name: item.input.x }), { costUsd: 0.1 }),
@@ -54,4 +62,4 @@ try {
 }
 const low: unknown = stats.runCase({ kind: 'wilson', inputs: { k: 0, n: 10 } }).low;
 trialplate.open('x')[Symbol.dispose]();
-void [text, messages, asText, isPrompt, step, promised, verdict, low, main];
+void [text, messages, asText, isPrompt, step, promised, verdict, low, main, figures];

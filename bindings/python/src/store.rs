@@ -81,7 +81,8 @@ impl Store {
         Ok(versions.into_iter().map(PromptVersion::new).collect())
     }
 
-    /// Closes the store. Closing twice is fine; any other call says `closed` from now on.
+    /// Closes the store, after what `log` and `score` were asked for. Closing twice is fine; any other call says `closed`
+    /// from now on.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.hot.clear();
         detached(py, || self.core.close())

@@ -13,5 +13,6 @@ pub(crate) mod score;
 pub(crate) mod selector;
 pub(crate) mod template;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod verdict;
 pub(crate) mod version;

@@ -7,12 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-const NAME_RULE: &str = "1 to 255 characters without control characters, with no white space at either end";
+pub(crate) const NAME_RULE: &str =
+    "1 to 255 characters without control characters, with no white space at either end";
 const FOLDER_RULE: &str = "1 to 255 characters without control characters, with no white space at either end and no empty segment between slashes";
 
-fn plain(text: &str) -> bool {
+/// The rule of ids that other systems make.
+pub(crate) const FOREIGN_ID_RULE: &str = "1 to 255 characters without control characters";
+
+/// Whether a text is a name: see [`NAME_RULE`].
+pub(crate) fn plain(text: &str) -> bool {
+    foreign_id(text) && text.trim() == text
+}
+
+/// Whether a text can be an id of another system's: see [`FOREIGN_ID_RULE`].
+pub(crate) fn foreign_id(text: &str) -> bool {
     let length = text.chars().take(256).count();
-    (1..=255).contains(&length) && text.trim() == text && !text.chars().any(char::is_control)
+    (1..=255).contains(&length) && !text.chars().any(char::is_control)
 }
 
 macro_rules! name_type {
@@ -88,6 +98,17 @@ name_type!(
     /// The name of a run.
     RunName, "a run's name", NAME_RULE, plain
 );
+name_type!(
+    /// The id of a trace: yours (a request's or a span's id), or one that was made.
+    TraceId, "a trace's id", FOREIGN_ID_RULE, foreign_id
+);
+
+impl TraceId {
+    /// A new id, which sorts by `at`.
+    pub(crate) fn new(at: super::time::Timestamp) -> TraceId {
+        TraceId(super::id::RunId::new(at).to_string())
+    }
+}
 
 /// The label that `get` asks for when none is given.
 pub const DEFAULT_LABEL: &str = "production";

@@ -185,6 +185,17 @@ pub(crate) fn load(tx: &(impl Read + ?Sized), name: &PromptName, number: u32) ->
     PromptVersion::new(facts(name.clone(), number, record), content)
 }
 
+/// The content id of a version, without its content.
+pub(crate) fn id_of(tx: &(impl Read + ?Sized), name: &PromptName, number: u32) -> Result<ContentId> {
+    match tx.get(Space::Refs, layout::version(name.as_str(), number).bytes())? {
+        Some(bytes) => Ok(decode::<VersionRecord>(&bytes)?.id),
+        None => {
+            latest(tx, name)?;
+            Err(Error::VersionNotFound { prompt: name.to_string(), version: number.to_string() })
+        }
+    }
+}
+
 /// The number behind a content id, or behind the first digits of one.
 fn number_by_id(tx: &(impl Read + ?Sized), name: &PromptName, id: &IdPrefix) -> Result<u32> {
     let mut numbers = Vec::new();

@@ -17,11 +17,13 @@ pub(crate) enum Space {
     Log,
     /// Run rows.
     Rows,
+    /// Production traces and their scores.
+    Traces,
 }
 
 impl Space {
     /// Every space, in the order of their declaration.
-    pub(crate) const ALL: [Space; 4] = [Space::Objects, Space::Refs, Space::Log, Space::Rows];
+    pub(crate) const ALL: [Space; 5] = [Space::Objects, Space::Refs, Space::Log, Space::Rows, Space::Traces];
 }
 
 /// The direction of a scan.

@@ -9,6 +9,7 @@
 
 use super::keys::{Fields, Key};
 use crate::model::id::{ContentId, RunId};
+use crate::model::time::Timestamp;
 
 /// Counts the changes that a cached `get` could notice: versions and labels. In [`super::kv::Space::Log`].
 pub(crate) fn registry_epoch() -> Key {
@@ -181,4 +182,68 @@ pub(crate) fn event(seq: u64) -> Key {
 
 pub(crate) fn events() -> Key {
     Key::new(b'E')
+}
+
+/// What a trace says, by its id. In [`super::kv::Space::Traces`], as everything below.
+pub(crate) fn trace(id: &str) -> Key {
+    traces().text(id)
+}
+
+pub(crate) fn traces() -> Key {
+    Key::new(b'T')
+}
+
+/// What a trace counts with, in the order of time within its prompt.
+pub(crate) fn trace_facts(prompt: &str, at: Timestamp, id: &str) -> Key {
+    trace_facts_from(prompt, at).text(id)
+}
+
+/// Below every trace of that moment or later.
+pub(crate) fn trace_facts_from(prompt: &str, at: Timestamp) -> Key {
+    // Moments before 1970 are negative; with the sign turned they sort where they belong.
+    trace_facts_of(prompt).u64(at.as_micros().cast_unsigned() ^ 1 << 63)
+}
+
+pub(crate) fn trace_facts_of(prompt: &str) -> Key {
+    all_trace_facts().text(prompt)
+}
+
+pub(crate) fn all_trace_facts() -> Key {
+    Key::new(b't')
+}
+
+/// The prompt, the moment and the id in the key of a trace's facts.
+pub(crate) fn in_trace_facts(key: &[u8]) -> Option<(String, Timestamp, String)> {
+    let mut fields = Fields::of(key);
+    let prompt = fields.text()?;
+    let at = Timestamp::from_micros((fields.u64()? ^ 1 << 63).cast_signed());
+    Some((prompt, at, fields.text()?))
+}
+
+/// One score of a trace: the first, the second … of a metric and a source.
+pub(crate) fn trace_score(id: &str, metric: &str, source: u8, number: u32) -> Key {
+    trace_scores_from(id, metric, source).u32(number)
+}
+
+pub(crate) fn trace_scores_from(id: &str, metric: &str, source: u8) -> Key {
+    trace_scores_under(id, metric).u8(source)
+}
+
+pub(crate) fn trace_scores_under(id: &str, metric: &str) -> Key {
+    trace_scores(id).text(metric)
+}
+
+pub(crate) fn trace_scores(id: &str) -> Key {
+    all_trace_scores().text(id)
+}
+
+pub(crate) fn all_trace_scores() -> Key {
+    Key::new(b's')
+}
+
+/// The trace, the metric and the source in the key of a score.
+pub(crate) fn in_trace_score(key: &[u8]) -> Option<(String, String, u8)> {
+    let mut fields = Fields::of(key);
+    let (id, metric) = fields.text().zip(fields.text())?;
+    Some((id, metric, u8::from_be_bytes(fields.raw()?)))
 }

@@ -17,6 +17,7 @@ fn definition(space: Space) -> TableDefinition<'static, Bytes, Bytes> {
         Space::Refs => "refs",
         Space::Log => "log",
         Space::Rows => "rows",
+        Space::Traces => "traces",
     })
 }
 

@@ -20,6 +20,8 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<dyn Write>>> = const { Cell::new(None) };
     /// Whether the call's write went well: then it stays, whatever the call makes of it.
     static WRITTEN: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is telling an outcome. It is the one that tells all of them, and must not wait for another.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `f` with `tx` as the transaction that this thread's reads and writes use.
@@ -53,6 +55,24 @@ pub(super) fn is_inside() -> bool {
     CURRENT.get().is_some()
 }
 
+/// Whether this thread may wait for what the writer thread does.
+pub(super) fn may_wait() -> bool {
+    !is_inside() && !TELLING.get()
+}
+
+/// Calls a callback of the writer thread's.
+fn tell(callback: impl FnOnce()) {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            TELLING.set(false);
+        }
+    }
+    let _reset = Reset;
+    TELLING.set(true);
+    callback();
+}
+
 /// Notes that a lent write went well.
 pub(super) fn note_written() {
     WRITTEN.set(true);
@@ -70,6 +90,12 @@ impl Store {
         done: impl FnOnce(Result<String>) + Send + 'static,
     ) {
         let (store, verb, arguments) = (self.clone(), verb.into(), arguments.into());
+        if verb == "flush" {
+            // Outcomes are told in the order in which the calls were made: those of earlier calls are known by then.
+            let flushed = move |result: Result<()>| result.and_then(|()| store.recorder.settle());
+            let answer = move |result| tell(|| done(flushed(result).map(|()| "{}".to_owned())));
+            return self.engine.submit(|_| Ok(()), answer);
+        }
         let op = move |tx: &mut dyn Write| {
             WRITTEN.set(false);
             match inside(tx, || store.call(&verb, &arguments)) {
@@ -78,6 +104,6 @@ impl Store {
                 result => Ok(result),
             }
         };
-        self.engine.submit(op, move |result| done(result.and_then(|result| result)));
+        self.engine.submit(op, move |result| tell(|| done(result.and_then(|result| result))));
     }
 }

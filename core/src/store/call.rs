@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::version::PromptVersion;
 
 mod args;
+mod traces;
 mod verbs;
 
 pub use verbs::VERBS;
@@ -47,10 +48,15 @@ fn parse(verb: &str, text: &str) -> Result<Value> {
         return Err(Error::InvalidJson { reason: reason.to_owned(), at: number.to_owned() });
     }
     serde_json::from_str(text).map_err(|e| match not_finite(text) {
-        Some(key) if verb.starts_with("record") && !args::is_figure(&key) => Error::InvalidScore {
-            metric: key,
-            reason: "a score is a finite number; give null if it could not be read".to_owned(),
-        },
+        Some(key)
+            if (verb.starts_with("record") && !args::is_figure(&key))
+                || (verb, &*key) == ("score", "value") =>
+        {
+            Error::InvalidScore {
+                metric: key,
+                reason: "a score is a finite number; give null if it could not be read".to_owned(),
+            }
+        }
         Some(key) => Error::InvalidJson { reason: "NaN and Infinity are not JSON".to_owned(), at: key },
         None => {
             Error::InvalidJson { reason: format!("the arguments are not JSON: {e}"), at: verb.to_owned() }

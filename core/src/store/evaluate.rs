@@ -170,7 +170,7 @@ impl Store {
     ///
     /// # Errors
     /// `run-not-found`.
-    pub fn summary(&self, run: RunId) -> Result<RunSummary> {
+    pub fn run_summary(&self, run: RunId) -> Result<RunSummary> {
         let (run, rows) = self.read(|tx| Ok((lifecycle::load(tx, &run)?, rows::all(tx, &run)?)))?;
         summarise(run, rows)
     }

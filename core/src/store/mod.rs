@@ -6,7 +6,9 @@ mod call;
 mod data;
 mod evaluate;
 mod guard;
+mod recorder;
 mod registry;
+mod traces;
 mod verify;
 
 use std::path::Path;
@@ -16,7 +18,9 @@ use std::time::Duration;
 pub use call::VERBS;
 pub use evaluate::RunOptions;
 pub use guard::PromoteOptions;
+pub use recorder::Durability;
 pub use registry::MoveOptions;
+pub use traces::{LiveFilter, TraceFilter, TracePage};
 pub use verify::Report;
 
 use crate::error::{Error, Result};
@@ -26,6 +30,7 @@ use crate::storage::kv::{Flow, Read, Write};
 use crate::storage::log::{self, Author};
 use crate::storage::{Engine, EngineOptions};
 use cache::Cache;
+use recorder::Recorder;
 
 /// How a store is opened.
 ///
@@ -87,11 +92,12 @@ impl OpenOptions {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
         let OpenOptions { read_only, busy_timeout, actor } = self;
         let engine = Engine::open(path.as_ref(), EngineOptions { read_only, busy_timeout })?;
-        Ok(Store { engine, actor: actor.map(Into::into), cache: Arc::new(Cache::new()) })
+        let (cache, recorder) = (Arc::new(Cache::new()), Arc::new(Recorder::new()));
+        Ok(Store { engine, actor: actor.map(Into::into), cache, recorder })
     }
 }
 
-/// One file of versioned prompts, datasets, runs, scores and gates.
+/// One file of versioned prompts, datasets, runs, traces, scores and gates.
 ///
 /// Clones share the file; a store may be used from any thread, in a forked child (which opens its own handle by
 /// itself), and beside any number of other processes that have the same file open.
@@ -100,6 +106,7 @@ pub struct Store {
     engine: Engine,
     actor: Option<Arc<str>>,
     cache: Arc<Cache>,
+    recorder: Arc<Recorder>,
 }
 
 impl std::fmt::Debug for Store {
@@ -122,12 +129,15 @@ impl Store {
         self.engine.path()
     }
 
-    /// Closes this handle and its clones; any later call says `closed`. Closing twice is fine.
+    /// Closes this handle and its clones, after what `log` and `score` were asked for; any later call says `closed`.
+    /// Closing twice is fine.
     ///
     /// # Errors
-    /// `storage` if the operating system refuses.
+    /// `storage` if the operating system refuses. What [`Store::flush`] would raise; the handle is closed all the same.
     pub fn close(&self) -> Result<()> {
-        self.engine.close()
+        self.recorder.wait();
+        self.engine.close()?;
+        self.recorder.settle()
     }
 
     /// Whether the handle was closed.

@@ -20,6 +20,7 @@ use crate::prompts::{labels, versions};
 use crate::runs::lifecycle;
 use crate::storage::kv::{Flow, Order, Read, Space};
 use crate::storage::log;
+use crate::traces;
 
 /// What `verify` found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -45,6 +46,10 @@ pub struct Report {
     pub dataset_versions: u64,
     /// Finished runs whose rows hash to what they did.
     pub runs: u64,
+    /// Traces whose version is there, with the content that they name.
+    pub traces: u64,
+    /// Scores of traces that are there.
+    pub scores: u64,
 }
 
 /// The first broken link, or whatever else reading came upon.
@@ -72,11 +77,12 @@ fn broken(text: String) -> Halt {
 }
 
 impl Store {
-    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions.
+    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, traces.
     ///
     /// # Errors
     /// Only if the file can't be read. What is wrong inside is in the report, the first broken link by name.
     pub fn verify(&self) -> Result<Report> {
+        self.recorder.wait();
         self.read(|tx| {
             let mut report = Report::default();
             match walk(tx, &mut report) {
@@ -94,6 +100,7 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     check_objects(tx, report)?;
     let runs = check_runs(tx, report)?;
     check_datasets(tx, report)?;
+    check_traces(tx, report)?;
     // The log's last word on each label.
     let mut last: BTreeMap<(PromptName, Label), LabelMove> = BTreeMap::new();
     let mut moves: Vec<LabelMove> = Vec::new();
@@ -250,6 +257,21 @@ fn check_datasets(tx: &dyn Read, report: &mut Report) -> Checked {
             report.dataset_versions += 1;
         }
     }
+    Ok(())
+}
+
+fn check_traces(tx: &dyn Read, report: &mut Report) -> Checked {
+    let mut known: BTreeMap<(PromptName, u32), ContentId> = BTreeMap::new();
+    report.traces = traces::read::check(tx, &mut |prompt, number| {
+        let place = (prompt.clone(), number);
+        if let Some(id) = known.get(&place) {
+            return Ok(*id);
+        }
+        let id = versions::id_of(tx, prompt, number)?;
+        known.insert(place, id);
+        Ok(id)
+    })?;
+    report.scores = traces::scores::check(tx)?;
     Ok(())
 }
 

@@ -6,13 +6,14 @@ pub(crate) mod gates;
 pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod store;
+pub(crate) mod traces;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// SQLite for LLMOps: versioned prompts, labels, datasets, runs and gates in one local file.
+/// SQLite for LLMOps: versioned prompts, labels, datasets, runs, gates and traces in one local file.
 #[derive(Parser)]
 #[command(name = "trialplate", version, disable_help_subcommand = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -260,14 +261,44 @@ Exit code: 0 the run is finished, whatever its rows say: check and promote judge
     /// Print a run's rows as JSON lines
     #[command(after_help = "Example:\n  trialplate rows \"$RUN\" | jq .scores")]
     Rows(runs::Run),
-    /// Show a run at a glance: each metric, errors, latency, cost, tokens
-    #[command(after_help = "Example:\n  trialplate summary \"$RUN\"")]
-    Summary(runs::Run),
+    /// Show a run at a glance, or a metric in production: mean, interval, quantiles, spread
+    #[command(after_help = "Examples:
+  trialplate summary \"$RUN\"                            # each metric, errors, latency, cost, tokens
+  trialplate summary extraction quality --by version     # of production traces
+  trialplate summary extraction latency_ms --by day --since 2026-11-01T00:00:00Z")]
+    Summary(traces::Summary),
     /// Compare two runs, paired by item: the difference per metric, its interval, what got worse
     #[command(after_help = "Example:\n  trialplate compare \"$RUN_A\" \"$RUN_B\"
 
 A is what is there, B is what might come. Exit code 0, whatever the comparison says: check and promote judge.")]
     Compare(runs::Compare),
+    /// Log one production call of a version; the trace is on disk when this returns; prints its id
+    #[command(after_help = "Example:
+  TRACE=$(trialplate log extraction 3 --input '{\"document\": \"...\"}' --output 'Alice, Bob' \\
+      --latency-ms 812 --cost-usd 0.002 --user u1)")]
+    Log(traces::Log),
+    /// Score a trace; all scores are kept, and the newest of a metric and a source counts
+    #[command(after_help = "Examples:
+  trialplate score \"$TRACE\" quality 4.5 --source judge --judge rubric-2
+  trialplate score \"$TRACE\" helpful true --source user
+  trialplate score \"$TRACE\" quality null --source judge   # the judge's answer could not be read")]
+    Score(traces::Score),
+    /// Wait until everything logged is on disk; here it always is, as each call waits for itself
+    #[command(after_help = "Example:\n  trialplate flush")]
+    Flush,
+    /// Show a trace with its scores
+    #[command(after_help = "Example:\n  trialplate trace \"$TRACE\" --json")]
+    Trace(traces::Trace),
+    /// List traces, newest first
+    #[command(after_help = "Examples:
+  trialplate traces extraction --label production --limit 20
+  trialplate traces --user u1 --since 2026-11-23T00:00:00Z --json")]
+    Traces(traces::Traces),
+    /// Add a production call to a dataset: its input, and what it should have given
+    #[command(
+        after_help = "Example:\n  trialplate dataset-add-from-trace golden \"$TRACE\" --expected 'Alice, Bob'"
+    )]
+    DatasetAddFromTrace(traces::AddFromTrace),
     /// Print the log of everything that happened (with --json as JSON lines)
     #[command(after_help = "Example:\n  trialplate events --after 120 --limit 20")]
     Events(store::Events),

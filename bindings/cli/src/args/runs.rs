@@ -43,7 +43,7 @@ impl Scorer {
 }
 
 /// JSON if it looks like an object, otherwise a name.
-fn scorer(what: &str, given: &str) -> Result<Value> {
+pub(super) fn scorer(what: &str, given: &str) -> Result<Value> {
     match given.trim_start().starts_with(['{', '@']) {
         true => input::json(what, given),
         false => Ok(given.into()),
@@ -160,7 +160,7 @@ impl Record {
 }
 
 /// A model speaks text: its `42` is a text, and its `@name` names no file.
-fn said(text: String) -> Value {
+pub(super) fn said(text: String) -> Value {
     if text.trim_start().starts_with(['{', '[', '"']) { input::lenient(text) } else { text.into() }
 }
 

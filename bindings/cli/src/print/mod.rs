@@ -6,6 +6,7 @@ pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod store;
 mod table;
+pub(crate) mod traces;
 pub(crate) mod verdict;
 
 use std::io::{ErrorKind, IsTerminal, Write};

@@ -57,6 +57,8 @@ pub(crate) fn verify(v: &Value, style: &Style) -> String {
         ("verdicts", "verdict"),
         ("dataset_versions", "dataset version"),
         ("runs", "run"),
+        ("traces", "trace"),
+        ("scores", "score"),
     ];
     let counted: Vec<String> =
         counts.iter().map(|(key, one)| super::count(&v[*key], one, &format!("{one}s"))).collect();

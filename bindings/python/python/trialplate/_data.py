@@ -9,6 +9,7 @@ from ._errors import NotFoundError
 from ._results import DatasetDiff, DatasetSchemas, DatasetVersion, Item, Pending, Row, RunInfo, RunSummary, members
 
 if TYPE_CHECKING:
+    from ._results import Trace
     from ._store import Store
 
 
@@ -68,6 +69,21 @@ class Dataset:
         given = [items] if isinstance(items, Mapping) else items
         made = self._store._call("dataset_add", name=self.name, items=[_new(item) for item in given])
         return None if made is None else DatasetVersion.from_dict(made)
+
+    def add_from_trace(self, trace_id: str | Trace, expected: Any = None, key: str | None = None) -> DatasetVersion:
+        """Adds a production call: its input and its stratum, with `source_trace` set.
+
+        Args:
+            expected: what a good output would have been. What came out is no expectation, unless it is given here.
+            key: the item's key; the trace's id, if left out, so that the same trace again replaces it.
+
+        Raises:
+            NotFoundError: `trace-not-found`.
+            InvalidError: `invalid-item`, `schema-mismatch`, `invalid-name`.
+        """
+        id = getattr(trace_id, "trace_id", trace_id)
+        made = self._store._call("dataset_add_from_trace", name=self.name, trace_id=id, expected=expected, key=key)
+        return DatasetVersion.from_dict(made)
 
     def archive(self, keys: Iterable[str]) -> DatasetVersion:
         """Takes items out of the newest version; older versions keep them.

@@ -25,7 +25,13 @@ class Store:
         """Whether it was closed."""
 
     def close(self) -> None:
-        """Closes the store. Closing twice is fine; any other call says `closed` from now on."""
+        """Closes the store, after what `log` and `score` were asked for. Any other call says `closed` from now on.
+
+        Closing twice is fine.
+
+        Raises:
+            TrialplateError: what `flush` would raise; the store is closed all the same.
+        """
 
     def call(self, verb: str, arguments: Any) -> str:
         """Calls a verb by its name with its arguments: a mapping, or JSON text. The result is JSON text."""

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
@@ -452,6 +452,155 @@ class Comparison(Result):
 
 
 @_record
+class TraceScore(Result):
+    """One score of a trace.
+
+    Attributes:
+        value: a number, a bool, a category's name; None if it could not be read.
+        source: `judge`, `human`, `user` or `code`.
+        judge: which judge, or which version of it.
+    """
+
+    metric: str
+    value: Any
+    source: str
+    comment: str | None
+    judge: str | None
+    at: datetime
+
+
+@_record
+class Trace(Result):
+    """One production call.
+
+    Attributes:
+        scores: every score it was given, by metric and source, oldest first; the newest of each counts.
+    """
+
+    _shown = ("trace_id", "prompt", "version", "at", "output", "error", "scores")
+
+    trace_id: str
+    prompt: str
+    version: int
+    version_id: str
+    at: datetime
+    input: Any
+    output: Any
+    error: str | None
+    latency_ms: float | None
+    cost_usd: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    user: str | None
+    experiment: str | None
+    variant: str | None
+    stratum: str | None
+    metadata: Any
+    scores: list[TraceScore]
+
+
+@_record
+class TracePage(Result):
+    """Traces, newest first: to be looped over and indexed as a list.
+
+    Attributes:
+        next: the `cursor` of the next page; None if this is the last one.
+    """
+
+    traces: list[Trace]
+    next: str | None
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.traces)
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __bool__(self) -> bool:
+        return bool(self.traces)
+
+    def __getitem__(self, at: Any) -> Any:
+        """A trace by its place; a member by its JSON name."""
+        return self._data[at] if isinstance(at, str) else self.traces[at]
+
+
+@_record
+class Histogram(Result):
+    """How often values fall into each of 20 bins of equal width; the last one includes its upper end.
+
+    Attributes:
+        declared: whether `low` to `high` is what the metric declares; if not, it was observed over all groups.
+    """
+
+    low: float
+    high: float
+    declared: bool
+    counts: list[int]
+
+
+@_record
+class LiveFigures(Result):
+    """One metric over some traces. The unit is the trace.
+
+    Attributes:
+        traces: how many there are, with a value and without; those never scored are `traces - n - missing`.
+        n: traces with a value.
+        missing: traces whose score could not be read; of a figure such as `latency_ms`, those that don't carry it.
+        ci_low: `ci_low` to `ci_high` is the 95 % interval of the mean.
+        categories: of a categorical metric, how many scores each category has.
+    """
+
+    _shown: ClassVar[tuple[str, ...]] = ("traces", "n", "missing", "mean", "ci_low", "ci_high", "p10", "p50", "p90")
+
+    traces: int
+    n: int
+    missing: int
+    mean: float | None
+    sd: float | None
+    se: float | None
+    ci_low: float | None
+    ci_high: float | None
+    min: float | None
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    max: float | None
+    histogram: Histogram | None
+    categories: dict[str, int]
+
+
+@_record
+class LiveGroup(LiveFigures):
+    """One metric over the traces of one group.
+
+    Attributes:
+        group: a version's number, a day, a label, a variant, a stratum or a source; None for traces without one.
+    """
+
+    _shown = ("group", *LiveFigures._shown)
+
+    group: int | str | None
+
+
+@_record
+class LiveSummary(LiveFigures):
+    """One metric of a prompt in production, over all the traces that were asked for.
+
+    Attributes:
+        groups: the same by group, in their order; empty if none were asked for.
+    """
+
+    _shown = ("prompt", "metric", "by", *LiveFigures._shown, "groups")
+
+    prompt: str
+    metric: str
+    direction: str | None
+    source: str | None
+    by: str | None
+    groups: list[LiveGroup]
+
+
+@_record
 class DatasetVersion(Result):
     """One immutable version of a dataset.
 
@@ -590,6 +739,8 @@ class Report(Result):
     verdicts: int
     dataset_versions: int
     runs: int
+    traces: int
+    scores: int
 
     def __bool__(self) -> bool:
         return self.ok

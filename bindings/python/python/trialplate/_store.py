@@ -26,7 +26,20 @@ if TYPE_CHECKING:
     from . import _results as records
     from . import _specs as specs
     from ._data import Dataset, Run
-    from ._results import Comparison, DatasetVersion, Diff, Event, LabelMove, Metric, Prompt, Report, Verdict
+    from ._results import (
+        Comparison,
+        DatasetVersion,
+        Diff,
+        Event,
+        LabelMove,
+        LiveSummary,
+        Metric,
+        Prompt,
+        Report,
+        Trace,
+        TracePage,
+        Verdict,
+    )
     from ._specs import Gate, ScorerLike
 
     VersionLike = int | str | PromptVersion
@@ -65,13 +78,50 @@ def _time(at: Any) -> str:
     raise InvalidError(f"a time is a datetime, RFC 3339 text or seconds since 1970, not {kind}", code="invalid-time")
 
 
+def _moment(at: Any) -> str | None:
+    return None if at is None else _time(at)
+
+
+def _prompt_of(version: Any, prompt: str | None) -> str:
+    """The prompt's name where a version stands alone."""
+    if prompt is None and isinstance(version, PromptVersion):
+        return version.name
+    if prompt is None:
+        raise InvalidError(
+            "a number or an id alone names no prompt: give prompt=, or the PromptVersion argument=`prompt`",
+            code="invalid-argument",
+        )
+    return prompt
+
+
+#: Stores whose `log` or `score` was called: what they were asked for is waited for before the interpreter ends.
+_loggers: Any = None
+
+
+def _flushed_at_exit(store: Any) -> None:
+    global _loggers
+    if _loggers is None:
+        import atexit
+        import weakref
+
+        _loggers = weakref.WeakSet()
+        atexit.register(_flush_all)
+    _loggers.add(store)
+
+
+def _flush_all() -> None:
+    for store in list(_loggers):
+        if not store.closed:
+            store.flush()
+
+
 def _texts(texts: str | Iterable[str] | None) -> list[str] | None:
     """A list of texts; one text is not a list of letters."""
     return None if texts is None else [texts] if isinstance(texts, str) else list(texts)
 
 
 class Store(_native.Store):
-    """One file of versioned prompts, datasets, runs, scores and gates. Made by `trialplate.open`.
+    """One file of versioned prompts, datasets, runs, traces, scores and gates. Made by `trialplate.open`.
 
     Safe from threads, in forked children and beside any number of other processes. A context manager. It can be
     pickled: the other process opens the file for itself.
@@ -175,7 +225,7 @@ class Store(_native.Store):
             "label": label,
             "version": _version(version),
             "id": id,
-            "at": None if at is None else _time(at),
+            "at": _moment(at),
         }
         return self.version("get", given)
 
@@ -381,16 +431,9 @@ class Store(_native.Store):
             ConflictError: `run-differs` if the unfinished run of that name is about something else.
             NotFoundError: `dataset-not-found`, `version-not-found`.
         """
-        if prompt is None and isinstance(version, PromptVersion):
-            prompt = version.name
-        if prompt is None:
-            raise InvalidError(
-                "a number or an id alone names no prompt: give prompt=, or the PromptVersion argument=`prompt`",
-                code="invalid-argument",
-            )
         started = self._call(
             "start_run",
-            prompt=prompt,
+            prompt=_prompt_of(version, prompt),
             version=_version(version),
             dataset=dataset.name if isinstance(dataset, data.Dataset) else dataset,
             dataset_version=dataset._at if isinstance(dataset, data.Dataset) else None,
@@ -447,6 +490,205 @@ class Store(_native.Store):
         """
         return records.Comparison.from_dict(self._call("compare", a=getattr(a, "id", a), b=getattr(b, "id", b)))
 
+    # ---- production
+
+    def log(
+        self,
+        version: VersionLike,
+        *,
+        trace_id: str | None = None,
+        input: Any = None,
+        output: Any = None,
+        error: str | BaseException | None = None,
+        latency_ms: float | None = None,
+        cost_usd: float | None = None,
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+        user: str | None = None,
+        experiment: str | None = None,
+        variant: str | None = None,
+        stratum: str | None = None,
+        metadata: Any = None,
+        at: TimeLike | None = None,
+        durable: bool | None = None,
+        prompt: str | None = None,
+    ) -> str:
+        """Logs one production call of a version.
+
+        It returns at once: the trace is durable within 200 ms, or when `flush` or `close` returns; what is not yet
+        when the process is killed is lost, each trace whole. Reads through this store see what it logged. What goes
+        wrong later (`trace-exists`, `version-not-found`) is raised by the next `flush` or `close`.
+
+        Args:
+            trace_id: yours, such as a request's or a span's id; made, if left out.
+            stratum: difficulty or query type, set by something that has not seen the output.
+            at: when the call was made; now, if left out.
+            durable: True waits until the trace is durable, and raises what is wrong.
+            prompt: the prompt's name, if the version is a number or an id.
+
+        Returns:
+            The trace's id.
+
+        Raises:
+            InvalidError: `invalid-trace`, `invalid-name`, `invalid-json`, `invalid-time`, `too-large`.
+            AlreadyExistsError: `trace-exists`.
+            NotFoundError: `version-not-found`, `prompt-not-found`.
+        """
+        if durable is not True:
+            _flushed_at_exit(self)
+        logged = self._call(
+            "log",
+            prompt=_prompt_of(version, prompt),
+            version=_version(version),
+            trace_id=trace_id,
+            input=input,
+            output=output,
+            error=f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error,
+            latency_ms=latency_ms,
+            cost_usd=cost_usd,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            user=user,
+            experiment=experiment,
+            variant=variant,
+            stratum=stratum,
+            metadata=metadata,
+            at=_moment(at),
+            durable=durable,
+        )
+        return str(logged["trace_id"])
+
+    def score(
+        self,
+        trace_id: str | Trace,
+        metric: str,
+        value: Any,
+        *,
+        source: str | None = None,
+        comment: str | None = None,
+        judge: Any = None,
+        durable: bool | None = None,
+    ) -> None:
+        """Scores a trace. All scores are kept; of one metric and source the newest counts. It returns as `log` does.
+
+        Args:
+            value: a number, a bool or a category's name; None if it could not be read: that is counted, and never 0.
+            source: `judge`, `human`, `user` or `code` (the default).
+            judge: which judge: a Scorer, or a name of yours for its version.
+            durable: True waits until the score is durable, and raises what is wrong.
+
+        Raises:
+            InvalidError: `invalid-score`, `score-out-of-range`, `invalid-name`.
+            NotFoundError: `trace-not-found`.
+        """
+        if durable is not True:
+            _flushed_at_exit(self)
+        self._call(
+            "score",
+            trace_id=getattr(trace_id, "trace_id", trace_id),
+            metric=metric,
+            value=value,
+            source=source,
+            comment=comment,
+            judge=judge if judge is None or isinstance(judge, str) else specs.scorer(judge),
+            durable=durable,
+        )
+
+    def flush(self) -> None:
+        """Waits until everything that `log` and `score` were asked for is durable.
+
+        Raises:
+            TrialplateError: the first error that was found after a call had returned, with how many failed. Once.
+        """
+        self._call("flush")
+
+    def trace(self, trace_id: str) -> Trace:
+        """A trace with its scores.
+
+        Raises:
+            NotFoundError: `trace-not-found`.
+        """
+        return records.Trace.from_dict(self._call("trace", trace_id=trace_id))
+
+    def traces(
+        self,
+        prompt: str | None = None,
+        *,
+        version: VersionLike | None = None,
+        label: str | None = None,
+        user: str | None = None,
+        experiment: str | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> TracePage:
+        """Traces, newest first: a page of them.
+
+        Args:
+            label: only of the version that this label of the prompt points to now.
+            since: from this moment on; `until` before that one.
+            limit: at most so many: 100 if left out, and never more than 1,000.
+            cursor: the `next` of the page before.
+
+        Raises:
+            NotFoundError: `prompt-not-found`, `version-not-found`, `label-not-found`.
+            InvalidError: `invalid-argument`, `invalid-time`.
+        """
+        found = self._call(
+            "traces",
+            prompt=version.name if prompt is None and isinstance(version, PromptVersion) else prompt,
+            version=_version(version),
+            label=label,
+            user=user,
+            experiment=experiment,
+            since=_moment(since),
+            until=_moment(until),
+            limit=limit,
+            cursor=cursor,
+        )
+        return records.TracePage.from_dict(found)
+
+    def summary(
+        self,
+        prompt: str,
+        metric: str,
+        *,
+        by: str | None = None,
+        version: VersionLike | None = None,
+        experiment: str | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        source: str | None = None,
+    ) -> LiveSummary:
+        """One metric of a prompt in production: how many, mean, spread, quantiles, histogram, a 95 % interval.
+
+        The unit is the trace: each source's newest score counts, and several sources are averaged, unless one is named.
+
+        Args:
+            metric: what traces were scored under; or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`.
+            by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`.
+            since: from this moment on; `until` before that one.
+            source: only scores of this source.
+
+        Raises:
+            NotFoundError: `prompt-not-found`, `version-not-found`; `metric-not-found` if it is neither declared nor
+                scored.
+            InvalidError: `invalid-argument`, `invalid-time`.
+        """
+        found = self._call(
+            "summary",
+            prompt=prompt,
+            metric=metric,
+            by=by,
+            version=_version(version),
+            experiment=experiment,
+            since=_moment(since),
+            until=_moment(until),
+            source=source,
+        )
+        return records.LiveSummary.from_dict(found)
+
     # ---- the whole store
 
     def events(self, after: int | None = None, limit: int | None = None) -> list[Event]:
@@ -455,7 +697,7 @@ class Store(_native.Store):
         return [records.Event.from_dict(event) for event in self._call("events", limit=limit, **given)["events"]]
 
     def verify(self) -> Report:
-        """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions."""
+        """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions, traces."""
         return records.Report.from_dict(self._call("verify"))
 
     def info(self) -> dict[str, Any]:

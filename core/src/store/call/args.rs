@@ -143,6 +143,63 @@ arguments! {
     RecordAll { run: String, rows: Vec<KeyedRow> }
     KeyedRow { key: String, #[serde(default = "first")] trial: u32, #[serde(default)] row: RowArgs }
     Compare { a: String, b: String }
+    Log {
+        prompt: String,
+        version: Version,
+        #[serde(default)] trace_id: Option<String>,
+        #[serde(default)] at: Option<String>,
+        #[serde(default)] input: Option<Value>,
+        #[serde(default)] output: Option<Value>,
+        #[serde(default)] error: Option<String>,
+        #[serde(default)] latency_ms: Option<f64>,
+        #[serde(default)] cost_usd: Option<f64>,
+        #[serde(default)] tokens_in: Option<u64>,
+        #[serde(default)] tokens_out: Option<u64>,
+        #[serde(default)] user: Option<String>,
+        #[serde(default)] experiment: Option<String>,
+        #[serde(default)] variant: Option<String>,
+        #[serde(default)] stratum: Option<String>,
+        #[serde(default)] metadata: Option<Value>,
+        #[serde(default)] durable: Option<bool>,
+    }
+    Score {
+        trace_id: String,
+        metric: String,
+        // "Given as null" is a missing score; not given is a mistake.
+        #[serde(deserialize_with = "given")] value: Value,
+        #[serde(default)] source: Option<String>,
+        #[serde(default)] comment: Option<String>,
+        #[serde(default)] judge: Option<Value>,
+        #[serde(default)] durable: Option<bool>,
+    }
+    TraceId { trace_id: String }
+    Traces {
+        #[serde(default)] prompt: Option<String>,
+        #[serde(default)] version: Option<Version>,
+        #[serde(default)] label: Option<String>,
+        #[serde(default)] user: Option<String>,
+        #[serde(default)] experiment: Option<String>,
+        #[serde(default)] since: Option<String>,
+        #[serde(default)] until: Option<String>,
+        #[serde(default)] limit: Option<usize>,
+        #[serde(default)] cursor: Option<String>,
+    }
+    Summary {
+        prompt: String,
+        metric: String,
+        #[serde(default)] by: Option<String>,
+        #[serde(default)] version: Option<Version>,
+        #[serde(default)] experiment: Option<String>,
+        #[serde(default)] since: Option<String>,
+        #[serde(default)] until: Option<String>,
+        #[serde(default)] source: Option<String>,
+    }
+    AddFromTrace {
+        name: String,
+        trace_id: String,
+        #[serde(default)] expected: Value,
+        #[serde(default)] key: Option<String>,
+    }
     Events { #[serde(default)] after: u64, #[serde(default)] limit: Option<usize> }
     Nothing {}
 }
@@ -150,6 +207,11 @@ arguments! {
 /// Trials are counted from 1.
 fn first() -> u32 {
     1
+}
+
+/// A member that must be there, also if it is null.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Value, D::Error> {
+    Value::deserialize(deserializer)
 }
 
 /// A row as other languages write one.

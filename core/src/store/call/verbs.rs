@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{self, expected, selector};
-use super::{arguments, listed, result};
+use super::{arguments, listed, result, traces};
 use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
 use crate::model::dataset::NewItem;
@@ -217,11 +217,31 @@ verbs! {
     },
     "finish_run" => |store, a| result(store.finish_run(arguments::<args::RunId>(a)?.run.parse()?)?),
     "rows" => |store, a| listed("rows", store.rows(arguments::<args::RunId>(a)?.run.parse()?)?),
-    "summary" => |store, a| result(store.summary(arguments::<args::RunId>(a)?.run.parse()?)?),
+    // Of a run, or of a metric in production.
+    "summary" => |store, a| {
+        if a.get("run").is_some() {
+            return result(store.run_summary(arguments::<args::RunId>(a)?.run.parse()?)?);
+        }
+        let a: args::Summary = arguments(a)?;
+        result(store.summary(&a.prompt, &a.metric, &a.filter()?)?)
+    },
     "compare" => |store, a| {
         let a: args::Compare = arguments(a)?;
         result(store.compare(a.a.parse()?, a.b.parse()?)?)
     },
+    "log" => |store, a| listed("trace_id", traces::log(store, arguments(a)?)?),
+    "score" => |store, a| {
+        traces::score(store, arguments(a)?)?;
+        Ok(json!({}))
+    },
+    "flush" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        store.flush()?;
+        Ok(json!({}))
+    },
+    "trace" => |store, a| result(store.trace(&arguments::<args::TraceId>(a)?.trace_id)?),
+    "traces" => |store, a| result(store.traces(&arguments::<args::Traces>(a)?.filter()?)?),
+    "dataset_add_from_trace" => |store, a| result(traces::add_to_dataset(store, arguments(a)?)?),
     "events" => |store, a| {
         let a: args::Events = arguments(a)?;
         listed("events", store.events(a.after, a.limit.unwrap_or(usize::MAX))?)
