@@ -49,3 +49,21 @@ fn remainders_that_differ_are_not_taken_for_ties() {
     assert_eq!(bucket_counts(&[0.35, 0.15, 0.5], 10).unwrap(), [4, 1, 5]);
     assert_eq!(bucket_counts(&[0.15, 0.35, 0.5], 10).unwrap(), [2, 3, 5]);
 }
+
+#[test]
+fn a_series_is_the_runs_pushed_one_by_one() {
+    let run = |x: f64| vec![Some(x), Some(x)];
+    let baseline = [0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.81, 0.79, 0.80];
+    let plan = DriftPlan { baseline_runs: 10, ..DriftPlan::default() };
+    let mut runs: Vec<_> = baseline.map(run).to_vec();
+    assert_eq!(drift_series(&runs, plan).unwrap().status, Status::InsufficientData);
+    runs.push(vec![Some(0.8), None]);
+    runs.extend([0.5, 0.5, 0.5, 0.5].map(run));
+    let r = drift_series(&runs, plan).unwrap();
+    let mut drift = Drift::new(2, plan).unwrap();
+    let one_by_one: Vec<_> = runs.iter().map(|run| drift.push(run).unwrap()).collect();
+    assert_eq!((r.status, &r.steps), (Status::Ok, &one_by_one));
+    assert_eq!(r.steps[10], None, "half of the items are too few");
+    assert_eq!(r.alarm_run, Some(13), "{:?}", r.steps);
+    assert_eq!(drift_series(&[], plan).unwrap().status, Status::InsufficientData);
+}
