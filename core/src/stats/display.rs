@@ -52,9 +52,11 @@ pub(super) fn p_value(p: f64) -> String {
     if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") }
 }
 
-/// A share in per cent, with one decimal if that says more.
+/// A share in per cent, with one decimal if that says more. What is not all and not nothing is not shown as it.
 pub(super) fn percent(share: f64) -> String {
-    let text = number(share * 100.0, 1);
+    let extreme = |text: &str| share > 0.0 && share < 1.0 && (text.starts_with("100") || text.parse() == Ok(0.0));
+    let texts = (1..=9).map(|decimals| number(share * 100.0, decimals));
+    let text = texts.clone().find(|text| !extreme(text)).or(texts.last()).unwrap_or_default();
     format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
@@ -85,6 +87,7 @@ mod tests {
         assert_eq!((chosen(0.2, 2), chosen(0.2, 0), chosen(1.0 / 3.0, 1)), ("0.20".into(), "0.2".into(), "0.33333".into()));
         assert_eq!([0, 999, 1000, 2006, 5_200_000].map(count), ["0", "999", "1,000", "2,006", "5,200,000"]);
         assert_eq!((p_value(0.00006), p_value(0.0001)), ("p < 0.0001".to_owned(), "p = 0.0001".to_owned()));
+        assert_eq!((percent(0.9999), percent(0.00004), percent(1.0)), ("99.99%".into(), "0.004%".into(), "100%".into()));
         assert_eq!((percent(0.08), percent(0.0512), percent(0.5)), ("8%".into(), "5.1%".into(), "50%".into()));
     }
 }

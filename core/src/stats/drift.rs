@@ -198,6 +198,11 @@ impl Drift {
         self.plan
     }
 
+    /// Whether an alarm waits for a person's answer.
+    pub fn is_alarmed(&self) -> bool {
+        self.alarm
+    }
+
     /// How many runs were used.
     pub fn runs(&self) -> usize {
         self.means.len()

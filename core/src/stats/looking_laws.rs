@@ -67,3 +67,160 @@ fn a_series_is_the_runs_pushed_one_by_one() {
     assert_eq!(r.alarm_run, Some(13), "{:?}", r.steps);
     assert_eq!(drift_series(&[], plan).unwrap().status, Status::InsufficientData);
 }
+
+fn report(low: f64, high: f64) -> AbReport<'static> {
+    AbReport {
+        arms: [AbArm { units: 503, missing: 0 }, AbArm { units: 511, missing: 0 }],
+        estimate: Some(AbEstimate { diff: (low + high) / 2.0, ci_low: low, ci_high: high }),
+        sd: Some(1.13),
+        ..AbReport::planned(503, 0.20)
+    }
+}
+
+/// The sentences of statistics.md, section 2, with its own numbers.
+#[test]
+fn every_row_of_the_table_has_its_sentence() {
+    let split = AbSplit::tested(&[1.0, 1.0], &[5200, 4800]).unwrap();
+    let arm = |units, missing| AbArm { units, missing };
+    let rows = [
+        (
+            AbReport { split: Some(split), judge_changed: Some("3 May"), ..report(0.05, 0.37) },
+            "invalid_srm",
+            "**No verdict: the split is broken.** Planned 50/50, seen 5,200/4,800 (p < 0.0001). Something removes users from \
+             one variant; fix that before reading any result.",
+        ),
+        (
+            AbReport { judge_changed: Some("3 May"), n_planned: 9999, ..report(0.05, 0.37) },
+            "invalid_judge_changed",
+            "**No verdict: the judge changed on 3 May.** Scores before and after are not comparable. Re-score with one judge \
+             version.",
+        ),
+        (
+            AbReport { arms: [arm(412, 400), arm(511, 0)], estimate: None, ..report(0.05, 0.37) },
+            "collecting",
+            "**Still collecting: 412 of 503 users in the smaller variant.** The result stays closed until then; looking early \
+             and stopping on a good day would turn 1 false alarm in 20 into 1 in 4.",
+        ),
+        (
+            AbReport { arms: [arm(537, 31), arm(538, 55)], ..report(0.05, 0.37) },
+            "invalid_missing",
+            "**No verdict: 8% of the users have no score (31 in A, 55 in B).**",
+        ),
+        (report(0.05, 0.37), "b_better", "**B is better** by 0.21 points (95% CI 0.05 to 0.37, n = 503+511)."),
+        (
+            report(0.01, 0.11),
+            "b_better_small",
+            "**B is better, but by less than matters:** 0.060 (95% CI 0.010 to 0.110); you asked for 0.200.",
+        ),
+        (report(-0.37, -0.05), "b_worse", "**B is worse** by 0.21 points (95% CI 0.05 to 0.37, n = 503+511)."),
+        (
+            report(-0.11, -0.01),
+            "b_worse_small",
+            "**B is worse, but by less than matters:** 0.060 (95% CI 0.010 to 0.110); you asked for 0.200.",
+        ),
+        (
+            report(-0.12, 0.15),
+            "no_meaningful_difference",
+            "**No difference that matters:** any difference is smaller than 0.20 points (95% CI -0.12 to 0.15).",
+        ),
+        (
+            report(-0.05, 0.25),
+            "undecided",
+            "**Undecided.** The data fit anything from -0.05 to +0.25 points. This experiment was large enough for 0.20 with \
+             80% power; deciding 0.10 needs 2,006 users per variant.",
+        ),
+        (
+            AbReport { estimate: None, ..report(0.0, 0.0) },
+            "undecided",
+            "**Undecided.** There is no interval: no score varies, or too few units have one.",
+        ),
+    ];
+    for (report, code, sentence) in rows {
+        assert_eq!((report.verdict().unwrap().code(), report.sentence().unwrap().as_str()), (code, sentence));
+    }
+}
+
+#[test]
+fn lower_is_better_turns_the_verdict_and_says_so() {
+    let seconds = AbReport { higher_is_better: false, scale: AbScale::Other("ms"), margin: 20.0, ..report(-37.0, -5.0) };
+    assert_eq!(seconds.verdict().unwrap(), AbVerdict::BBetter);
+    assert_eq!(
+        seconds.sentence().unwrap(),
+        "**B is better** by 21 ms (95% CI 5 to 37, n = 503+511). Lower is better here; differences are counted so that + is \
+         better."
+    );
+    assert_eq!(AbReport { higher_is_better: true, ..seconds }.verdict().unwrap(), AbVerdict::BWorse);
+    let rate = AbReport { scale: AbScale::Rate, margin: 0.07, sd: None, units: "units", ..report(-0.004, 0.09) };
+    assert_eq!(rate.sentence().unwrap(), "**Undecided.** The data fit anything from -0.4 to +9.0 percentage points.");
+    let small = AbReport { margin: 0.07, ..report(0.001, 0.06) };
+    let small = AbReport { scale: AbScale::Rate, ..small }.sentence().unwrap();
+    assert!(small.contains("3.0 percentage points (95% CI 0.1 to 6.0); you asked for 7.0 percentage points."), "{small}");
+    // A bound that decides is not shown as 0.
+    assert!(report(0.0004, 0.37).sentence().unwrap().contains("CI 0.0004 to 0.37"));
+    let missing = AbReport { arms: [AbArm { units: 1000, missing: 52 }, AbArm { units: 1000, missing: 49 }], ..report(0.1, 0.3) };
+    assert!(missing.sentence().unwrap().contains("5.1% of the users"));
+    let missing = AbReport { arms: [AbArm { units: 9999, missing: 501 }, AbArm { units: 9999, missing: 500 }], ..missing };
+    assert!(missing.sentence().unwrap().contains("more than 5% of the users"));
+}
+
+#[test]
+fn an_anytime_experiment_and_its_harm_guard_speak() {
+    let (range, plan) = (ScoreRange { min: 1.0, max: 5.0 }, SequencePlan::for_planned(0.05, 1200));
+    let about = AbReport::planned(1200, 0.2);
+    let run = |a: f64, b: f64, n: usize| ab_anytime(&vec![a; n], &vec![b; n], (1, 1), range, plan).unwrap();
+    let decided = run(2.0, 4.0, 1200);
+    let at = decided.stopped_at.unwrap();
+    let text = about.anytime_sentence(&decided).unwrap();
+    assert!(text.starts_with(&format!("**Decided after {at} pairs: B is better** by 2.0 points (interval valid at any")), "{text}");
+    let worse = AbReport { higher_is_better: false, ..about }.anytime_sentence(&decided).unwrap();
+    assert!(worse.starts_with(&format!("**Decided after {at} pairs: B is worse** by 2.0 points")), "{worse}");
+    let waiting = about.anytime_sentence(&run(3.0, 3.0, 10)).unwrap();
+    assert!(waiting.starts_with("**Still collecting: 10 of 1,200 pairs.** The data fit anything from -"), "{waiting}");
+    let never = about.anytime_sentence(&run(3.0, 3.0, 1200)).unwrap();
+    assert!(never.starts_with("**Undecided** after 1,200 pairs."), "{never}");
+    assert!(about.anytime_sentence(&run(3.0, 3.0, 0)).unwrap().starts_with("**Still collecting:** no pair"));
+    let judged = AbReport { judge_changed: Some("3 May"), ..about }.anytime_sentence(&decided).unwrap();
+    assert!(judged.starts_with("**No verdict: the judge changed"), "{judged}");
+
+    let (a, b) = (vec![4.0; 700], vec![4.1; 700]);
+    let harm = harm_watch(&a, &b, (1, 1), range, true, HARM_ALPHA, 100).unwrap();
+    assert_eq!((harm.stopped_at, harm.sentence()), (None, None));
+    let (a, b) = (vec![4.0; 700], vec![2.0; 700]);
+    let harm = harm_watch(&a, &b, (1, 1), range, true, HARM_ALPHA, 500).unwrap();
+    let at = harm.stopped_at.unwrap();
+    assert_eq!(
+        harm.sentence().unwrap(),
+        format!("**Stopped: B is worse.** After {at} pairs the data rule out \"B is as good as A\" at any stopping time (harm guard, 0.5%).")
+    );
+}
+
+#[test]
+fn a_canary_speaks() {
+    let plan = DriftPlan { baseline_runs: 10, ..DriftPlan::default() };
+    let mut drift = Drift::new(20, plan).unwrap();
+    let about = DriftReport {
+        around: "12 March",
+        means: (4.1, 3.8),
+        items: 20,
+        most_affected: &["refund-7", "tone-2"],
+        noticed: Some((0.3, 5.0)),
+    };
+    let run = |n: u32, less: f64| (0..20).map(|i| Some(0.8 - less + 0.01 * f64::from((n * 7 + i) % 5))).collect::<Vec<_>>();
+    for n in 0..7 {
+        drift.push(&run(n, 0.0)).unwrap();
+    }
+    assert_eq!(drift.sentence(&about), "Baseline: 7 of 10 runs.");
+    for n in 7..51 {
+        drift.push(&run(n, 0.0)).unwrap();
+    }
+    assert_eq!(drift.sentence(&about), "No sign of change in 41 runs. A drop of 0.3 points would be noticed in about 5 runs.");
+    for n in 0..9 {
+        drift.push(&run(n, 0.3)).unwrap();
+    }
+    assert_eq!(
+        drift.sentence(&about),
+        "**The model's answers changed around 12 March.** Mean 4.1→3.8 on 20 canary items; most affected: refund-7, tone-2. \
+         Nothing was deployed on your side. Such an alarm appears by chance at most once in 365 runs. Next: full golden-set run."
+    );
+    assert!(drift.sentence(&DriftReport { means: (4.12, 4.08), ..about }).contains("4.12→4.08"));
+}

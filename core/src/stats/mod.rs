@@ -9,6 +9,7 @@
 //!
 //! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 
+mod ab_report;
 mod agreement;
 mod anytime;
 mod assign;
@@ -20,6 +21,7 @@ mod cuped;
 mod display;
 mod dist;
 mod drift;
+mod drift_report;
 mod gamma;
 mod gate;
 mod gate_bound;
@@ -47,6 +49,7 @@ mod tests;
 mod units;
 mod welch;
 
+pub use ab_report::{AbArm, AbEstimate, AbReport, AbScale, AbSplit};
 pub use agreement::{Kappa, KappaWeights, kappa};
 pub use anytime::{
     ASYMPTOTIC_UNITS, Anytime, ArmMoments, AsymptoticSequence, ScoreRange, ab_anytime, asymptotic_sequence,
@@ -63,6 +66,7 @@ pub use cuped::{CUPED_UNITS, Cuped, cuped};
 pub use drift::{
     Drift, DriftPlan, DriftSeries, DriftStep, drift_bernoulli, drift_series, drift_together,
 };
+pub use drift_report::DriftReport;
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
     non_inferiority_unpaired,
