@@ -32,7 +32,7 @@ fn agrees(got: &Value, expected: &Value, rel: f64, abs: f64) -> bool {
 }
 
 /// Runs every case of a file; how many ran of each kind.
-fn run_file(text: &str) -> BTreeMap<String, u32> {
+pub(super) fn run_file(text: &str) -> BTreeMap<String, u32> {
     let file: Value = serde_json::from_str(text).unwrap();
     let mut ran: BTreeMap<String, u32> = BTreeMap::new();
     let mut wrong = Vec::new();
