@@ -161,7 +161,10 @@ impl<'a> AbReport<'a> {
             return Err(invalid("missing", "no more units can be without a score than there are"));
         }
         if self.estimate.is_some_and(|e| !(e.ci_low <= e.ci_high && e.diff.is_finite())) {
-            return Err(invalid("estimate", "an interval has a lower end that does not lie above its upper end"));
+            return Err(invalid(
+                "estimate",
+                "an interval has a lower end that does not lie above its upper end",
+            ));
         }
         Ok(())
     }
@@ -244,7 +247,10 @@ impl<'a> AbReport<'a> {
             let (better, by) = if is_worse { ("worse", shown.worse()) } else { ("better", shown.better()) };
             let (by, low, high) = by;
             let pairs = count(at as u64);
-            format!("**Decided after {pairs} pairs: B is {better}** by {by} {} ({range} {low} to {high}).", shown.unit)
+            format!(
+                "**Decided after {pairs} pairs: B is {better}** by {by} {} ({range} {low} to {high}).",
+                shown.unit
+            )
         } else if (found.pairs as u64) < self.n_planned {
             let (pairs, planned) = (count(found.pairs as u64), count(self.n_planned));
             format!("**Still collecting: {pairs} of {planned} pairs.** {} ({range}).", shown.anything())
@@ -257,7 +263,11 @@ impl<'a> AbReport<'a> {
 
     /// Added where the numbers would otherwise be read the wrong way round.
     fn mirrored(&self) -> &'static str {
-        if self.higher_is_better { "" } else { " Lower is better here; differences are counted so that + is better." }
+        if self.higher_is_better {
+            ""
+        } else {
+            " Lower is better here; differences are counted so that + is better."
+        }
     }
 
     fn units_needed(&self, delta: f64, shown: &Shown<'_>) -> Option<String> {
@@ -351,14 +361,19 @@ impl AbVerdict {
             _ => {}
         }
         let Some(estimate) = about.estimate else {
-            return "**Undecided.** There is no interval: no score varies, or too few units have one.".to_owned();
+            return "**Undecided.** There is no interval: no score varies, or too few units have one."
+                .to_owned();
         };
         let shown = Shown::new(about, estimate);
         let (unit, margin) = (shown.unit, shown.amount(about.margin));
         let confidence = percent(1.0 - about.alpha);
         let scored = about.arms.map(|arm| count(arm.units.saturating_sub(arm.missing))).join("+");
         let interval = |(by, low, high): (String, String, String)| {
-            (by, format!("({confidence} CI {low} to {high}, n = {scored})"), format!("({confidence} CI {low} to {high})"))
+            (
+                by,
+                format!("({confidence} CI {low} to {high}, n = {scored})"),
+                format!("({confidence} CI {low} to {high})"),
+            )
         };
         let sentence = match self {
             AbVerdict::BBetter => {
@@ -382,7 +397,9 @@ impl AbVerdict {
             AbVerdict::NoMeaningfulDifference => {
                 let (_, _, ci) = interval(shown.better());
                 let margin = shown.chosen(about.margin);
-                format!("**No difference that matters:** any difference is smaller than {margin} {unit} {ci}.")
+                format!(
+                    "**No difference that matters:** any difference is smaller than {margin} {unit} {ci}."
+                )
             }
             _ => {
                 let needed = about.units_needed(about.margin / 2.0, &shown).unwrap_or_default();

@@ -25,7 +25,8 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
 
 /// As [`number`], with more decimals where a bound that is not 0 would be shown as 0: a verdict hangs on its side.
 pub(super) fn bound(x: f64, decimals: usize) -> String {
-    let shown = (decimals..=12).map(|d| number(x, d)).find(|text| text.bytes().any(|b| (b'1'..=b'9').contains(&b)));
+    let shown =
+        (decimals..=12).map(|d| number(x, d)).find(|text| text.bytes().any(|b| (b'1'..=b'9').contains(&b)));
     shown.filter(|_| x != 0.0).unwrap_or_else(|| number(x, decimals))
 }
 
@@ -54,16 +55,17 @@ pub(super) fn p_value(p: f64) -> String {
 
 /// A share in per cent, with one decimal if that says more. What is not all and not nothing is not shown as it.
 pub(super) fn percent(share: f64) -> String {
-    let extreme = |text: &str| share > 0.0 && share < 1.0 && (text.starts_with("100") || text.parse() == Ok(0.0));
-    let texts = (1..=9).map(|decimals| number(share * 100.0, decimals));
-    let text = texts.clone().find(|text| !extreme(text)).or(texts.last()).unwrap_or_default();
+    let extreme =
+        |text: &str| share > 0.0 && share < 1.0 && (text.starts_with("100") || text.parse() == Ok(0.0));
+    let mut texts = (1..=9).map(|decimals| number(share * 100.0, decimals));
+    let text = texts.find(|text| !extreme(text)).unwrap_or_else(|| number(share * 100.0, 9));
     format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -82,12 +84,27 @@ mod tests {
         assert_eq!(number(-0.001, 2), "0.00");
         assert_eq!(number(-1234.5, 1), "-1,234.5");
         assert_eq!((number(f64::NAN, 2), number(1e300, 2)), ("NaN".to_owned(), "1e300".to_owned()));
-        assert_eq!((bound(0.001, 2), bound(-0.001, 2), bound(0.0, 2)), ("0.001".into(), "-0.001".into(), "0.00".into()));
-        assert_eq!((signed(0.25, 2), signed(-0.05, 2), signed(0.0, 2)), ("+0.25".into(), "-0.05".into(), "0.00".into()));
-        assert_eq!((chosen(0.2, 2), chosen(0.2, 0), chosen(1.0 / 3.0, 1)), ("0.20".into(), "0.2".into(), "0.33333".into()));
+        assert_eq!(
+            (bound(0.001, 2), bound(-0.001, 2), bound(0.0, 2)),
+            ("0.001".into(), "-0.001".into(), "0.00".into())
+        );
+        assert_eq!(
+            (signed(0.25, 2), signed(-0.05, 2), signed(0.0, 2)),
+            ("+0.25".into(), "-0.05".into(), "0.00".into())
+        );
+        assert_eq!(
+            (chosen(0.2, 2), chosen(0.2, 0), chosen(1.0 / 3.0, 1)),
+            ("0.20".into(), "0.2".into(), "0.33333".into())
+        );
         assert_eq!([0, 999, 1000, 2006, 5_200_000].map(count), ["0", "999", "1,000", "2,006", "5,200,000"]);
         assert_eq!((p_value(0.00006), p_value(0.0001)), ("p < 0.0001".to_owned(), "p = 0.0001".to_owned()));
-        assert_eq!((percent(0.9999), percent(0.00004), percent(1.0)), ("99.99%".into(), "0.004%".into(), "100%".into()));
-        assert_eq!((percent(0.08), percent(0.0512), percent(0.5)), ("8%".into(), "5.1%".into(), "50%".into()));
+        assert_eq!(
+            (percent(0.9999), percent(0.00004), percent(1.0)),
+            ("99.99%".into(), "0.004%".into(), "100%".into())
+        );
+        assert_eq!(
+            (percent(0.08), percent(0.0512), percent(0.5)),
+            ("8%".into(), "5.1%".into(), "50%".into())
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Did the model change? A few fixed items, run again and again; an e-detector that needs no exact baseline.
 
 use super::dist::{normal_upper_quantile, t_tails};
-use super::{Status, invalid};
 use super::sum::{Sum, all_finite, mean, sum, variance};
+use super::{Status, invalid};
 use crate::error::Result;
 
 /// The bets on a moved mean, and on a moved spread over the items.

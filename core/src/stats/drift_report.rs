@@ -56,7 +56,11 @@ impl Drift {
         }
         let watched = count((runs - plan.baseline_runs) as u64);
         let noticed = about.noticed.map_or(String::new(), |(drop, after)| {
-            format!(" A drop of {} points would be noticed in about {} runs.", number(drop, 1), number(after, 0))
+            format!(
+                " A drop of {} points would be noticed in about {} runs.",
+                number(drop, 1),
+                number(after, 0)
+            )
         });
         format!("No sign of change in {watched} runs.{noticed}")
     }

@@ -1,9 +1,9 @@
 //! The harm guard over pairs: a look that can stop a bad variant early, and can do nothing else.
 
+use super::Status;
 use super::anytime::{ScoreRange, pair_units};
 use super::betting::harm_capitals;
 use super::display::{count, percent};
-use super::Status;
 use crate::error::Result;
 
 /// What the harm guard has seen.

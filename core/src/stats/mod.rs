@@ -63,9 +63,7 @@ pub use betting::{
 pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
 pub use cuped::{CUPED_UNITS, Cuped, cuped};
-pub use drift::{
-    Drift, DriftPlan, DriftSeries, DriftStep, drift_bernoulli, drift_series, drift_together,
-};
+pub use drift::{Drift, DriftPlan, DriftSeries, DriftStep, drift_bernoulli, drift_series, drift_together};
 pub use drift_report::DriftReport;
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
