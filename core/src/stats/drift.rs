@@ -233,7 +233,8 @@ impl Drift {
     }
 }
 
-/// ln of the mean of e^x: an alarm that nobody answers soon leaves what a double can hold, and its sum would be NaN.
+/// ln of the mean of e^x: an alarm that nobody answers soon leaves what a double can hold, and its sum
+/// would be NaN.
 pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if most.is_infinite() {
@@ -257,7 +258,8 @@ pub struct DriftSeries {
 /// Follows a canary over all its runs: the same as pushing them into a [`Drift`] one by one.
 ///
 /// # Shapes and units
-/// One list per run, one score in the unit interval per item, in the same order of items; `None` is a missing score.
+/// One list per run, one score in the unit interval per item, in the same order of items; `None` is a
+/// missing score.
 ///
 /// # Errors
 /// As [`Drift::new`] and [`Drift::push`]. Without a run there is no error, since there is nothing to see.
@@ -294,7 +296,8 @@ pub fn drift_series(runs: &[Vec<Option<f64>>], plan: DriftPlan) -> Result<DriftS
     Ok(found)
 }
 
-/// ln M of several metrics of one canary together: their average, which false-alarms no more often than each alone.
+/// ln M of several metrics of one canary together: their average, which false-alarms no more often than
+/// each alone.
 ///
 /// `None` without a metric.
 ///

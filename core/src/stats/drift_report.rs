@@ -22,7 +22,8 @@ impl Drift {
     /// What a person reads of the canary now.
     ///
     /// # Shapes and units
-    /// Means with one decimal, or as many as tell them apart; `about` is asked for what belongs to an alarm or to a quiet canary, and ignored otherwise.
+    /// Means with one decimal, or as many as tell them apart; `about` is asked for what belongs to an
+    /// alarm or to a quiet canary, and ignored otherwise.
     ///
     /// # Source
     /// statistics.md (h).
@@ -47,8 +48,10 @@ impl Drift {
             };
             let (before, after) = means(about.means);
             return format!(
-                "**The model's answers changed around {}.** Mean {before}→{after} on {} canary items{affected}. Nothing was \
-                 deployed on your side. Such an alarm appears by chance at most once in {} runs. Next: full golden-set run.",
+                "**The model's answers changed around {}.** Mean {before}→{after} on {} canary \
+                 items{affected}. Nothing was \
+                 deployed on your side. Such an alarm appears by chance at most once in {} runs. \
+                 Next: full golden-set run.",
                 about.around,
                 count(about.items as u64),
                 number(plan.alarm_level, 0),

@@ -92,19 +92,22 @@ fn every_row_of_the_table_has_its_sentence() {
         (
             AbReport { split: Some(split), judge_changed: Some("3 May"), ..report(0.05, 0.37) },
             "invalid_srm",
-            "**No verdict: the split is broken.** Planned 50/50, seen 5,200/4,800 (p < 0.0001). Something removes users from \
+            "**No verdict: the split is broken.** Planned 50/50, seen 5,200/4,800 (p < 0.0001). Something \
+             removes users from \
              one variant; fix that before reading any result.",
         ),
         (
             AbReport { judge_changed: Some("3 May"), n_planned: 9999, ..report(0.05, 0.37) },
             "invalid_judge_changed",
-            "**No verdict: the judge changed on 3 May.** Scores before and after are not comparable. Re-score with one judge \
+            "**No verdict: the judge changed on 3 May.** Scores before and after are not comparable. \
+             Re-score with one judge \
              version.",
         ),
         (
             AbReport { arms: [arm(412, 400), arm(511, 0)], estimate: None, ..report(0.05, 0.37) },
             "collecting",
-            "**Still collecting: 412 of 503 users in the smaller variant.** The result stays closed until then; looking early \
+            "**Still collecting: 412 of 503 users in the smaller variant.** The result stays closed until \
+             then; looking early \
              and stopping on a good day would turn 1 false alarm in 20 into 1 in 4.",
         ),
         (
@@ -140,7 +143,8 @@ fn every_row_of_the_table_has_its_sentence() {
         (
             report(-0.05, 0.25),
             "undecided",
-            "**Undecided.** The data fit anything from -0.05 to +0.25 points. This experiment was large enough for 0.20 with \
+            "**Undecided.** The data fit anything from -0.05 to +0.25 points. This experiment was large \
+             enough for 0.20 with \
              80% power; deciding 0.10 needs 2,006 users per variant.",
         ),
         (
@@ -165,7 +169,8 @@ fn lower_is_better_turns_the_verdict_and_says_so() {
     assert_eq!(seconds.verdict().unwrap(), AbVerdict::BBetter);
     assert_eq!(
         seconds.sentence().unwrap(),
-        "**B is better** by 21 ms (95% CI 5 to 37, n = 503+511). Lower is better here; differences are counted so that + is \
+        "**B is better** by 21 ms (95% CI 5 to 37, n = 503+511). Lower is better here; differences are \
+         counted so that + is \
          better."
     );
     assert_eq!(AbReport { higher_is_better: true, ..seconds }.verdict().unwrap(), AbVerdict::BWorse);
@@ -266,18 +271,33 @@ fn a_canary_speaks() {
     }
     assert_eq!(
         drift.sentence(&about),
-        "**The model's answers changed around 12 March.** Mean 4.1→3.8 on 20 canary items; most affected: refund-7, tone-2. \
+        "**The model's answers changed around 12 March.** Mean 4.1→3.8 on 20 canary items; most affected: \
+         refund-7, tone-2. \
          Nothing was deployed on your side. Such an alarm appears by chance at most once in 365 runs. Next: full golden-set run."
     );
     assert!(drift.sentence(&DriftReport { means: (4.12, 4.08), ..about }).contains("4.12→4.08"));
 }
 
-/// Made by `tests/reference/stats_cases_looking.py`: n = 1, all of the capital at stake, alpha of 1e-10, uneven weights,
+/// Made by `tests/reference/stats_cases_looking.py`: n = 1, all of the capital at stake, alpha of 1e-10,
+/// uneven weights,
 /// missing items, the floor and the clip.
 #[test]
 fn extreme_reference_cases() {
     let ran = tests::run_file(include_str!("../../../tests/reference/stats_cases_looking.json"));
     assert_eq!(ran.values().sum::<u32>(), 15);
+}
+
+/// The examples of the documentation that no other test repeats.
+#[test]
+fn documented_examples() {
+    let (a, b) = ([4.0; 80], [2.0; 80]);
+    let r = harm_watch(&a, &b, (1, 1), RUBRIC, true, HARM_ALPHA, 100).unwrap();
+    assert!(r.stopped_at.is_some() && r.p_value <= Some(0.005));
+    assert_eq!(harm_watch(&a, &b, (1, 1), RUBRIC, false, HARM_ALPHA, 100).unwrap().stopped_at, None);
+    let together = drift_together(&[0.0, libm::log(729.0)]).unwrap();
+    assert!((libm::exp(together) - 365.0).abs() < 1e-9 && drift_together(&[]).is_none());
+    let empty = DriftReport { around: "", means: (0.0, 0.0), items: 20, most_affected: &[], noticed: None };
+    assert_eq!(Drift::new(20, DriftPlan::default()).unwrap().sentence(&empty), "Baseline: 0 of 20 runs.");
 }
 
 /// Values pinned to Python's hashlib: an assignment that changes would move users.
@@ -484,7 +504,8 @@ proptest! {
         let _ = (AssignmentTable::of_counts(&counts), AssignmentTable::from_runs(counts.iter().map(|&c| (c, c)).collect()));
         let names: [&str; 1] = [&unit];
         let estimates = [None, Some(AbEstimate { diff: p, ci_low: low, ci_high: high })];
-        for (scale, estimate) in [AbScale::Points, AbScale::Rate, AbScale::Other(&unit)].into_iter().zip(estimates.into_iter().cycle()) {
+        let scales = [AbScale::Points, AbScale::Rate, AbScale::Other(&unit)];
+        for (scale, estimate) in scales.into_iter().flat_map(|scale| estimates.map(|estimate| (scale, estimate))) {
             let seen = [n, k];
             let report = AbReport {
                 split: Some(AbSplit { planned: &a, seen: &seen, p_value: Some(p), mismatch: k % 2 == 0 }),
@@ -506,6 +527,9 @@ proptest! {
         let drift = Drift::new(1, DriftPlan::default()).unwrap();
         let about = DriftReport { around: &unit, means: (p, q), items: 1, most_affected: &names, noticed: Some((low, high)) };
         let _ = drift.sentence(&about);
-        let _ = ab_verdict(AbFacts { ci_low: low, ci_high: high, margin: p, n_planned: n, n_fewest: k, srm_p: Some(q), missing_share: alpha, judge_changed: false });
+        let _ = ab_verdict(AbFacts {
+            ci_low: low, ci_high: high, margin: p, n_planned: n, n_fewest: k,
+            srm_p: Some(q), missing_share: alpha, judge_changed: false,
+        });
     }
 }

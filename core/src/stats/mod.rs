@@ -10,6 +10,7 @@
 //! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 
 mod ab_report;
+mod ab_words;
 mod agreement;
 mod anytime;
 mod assign;
