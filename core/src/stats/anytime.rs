@@ -102,7 +102,8 @@ pub struct Anytime {
 /// Decides an experiment by the betting confidence sequence over its pairs.
 ///
 /// # Shapes and units
-/// Scores of both arms in the order of arrival, one per unit; pairs beyond the planned number are left out by the caller.
+/// Scores of both arms in the order of arrival, one per unit; pairs beyond the planned number are left out
+/// by the caller.
 /// `diff`, `low` and `high` are B - A in score units.
 ///
 /// # Errors

@@ -77,7 +77,8 @@ pub fn assign_bucket(purpose: &str, salt: &str, unit: &str, buckets: u32) -> Res
     Ok(((u128::from(first) * u128::from(buckets)) >> 64) as u32)
 }
 
-/// Whether a unit takes part, at a coverage of so many of the 10,000 buckets. A higher coverage only lets more units in.
+/// Whether a unit takes part, at a coverage of so many of the 10,000 buckets. A higher coverage only lets
+/// more units in.
 ///
 /// # Errors
 /// `invalid-argument` for an empty unit, or a coverage above 10,000.

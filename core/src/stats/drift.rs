@@ -1,8 +1,8 @@
 //! Did the model change? A few fixed items, run again and again; an e-detector that needs no exact baseline.
 
 use super::dist::{normal_upper_quantile, t_tails};
-use super::invalid;
 use super::sum::{Sum, all_finite, mean, sum, variance};
+use super::{Status, invalid};
 use crate::error::Result;
 
 /// The bets on a moved mean, and on a moved spread over the items.
@@ -193,6 +193,16 @@ impl Drift {
         self.alarm = false;
     }
 
+    /// The plan that this detector follows.
+    pub fn plan(&self) -> DriftPlan {
+        self.plan
+    }
+
+    /// Whether an alarm waits for a person's answer.
+    pub fn is_alarmed(&self) -> bool {
+        self.alarm
+    }
+
     /// How many runs were used.
     pub fn runs(&self) -> usize {
         self.means.len()
@@ -223,13 +233,89 @@ impl Drift {
     }
 }
 
-/// ln of the mean of e^x: an alarm that nobody answers soon leaves what a double can hold, and its sum would be NaN.
+/// ln of the mean of e^x: an alarm that nobody answers soon leaves what a double can hold, and its sum
+/// would be NaN.
 pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if most.is_infinite() {
         return most;
     }
     most + libm::log(sum(logs.iter().map(|log| libm::exp(log - most))) / logs.len() as f64)
+}
+
+/// A canary's runs, all at once.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DriftSeries {
+    /// `insufficient_data` as long as the baseline is not over.
+    pub status: Status,
+    /// What each run says; none for a run that was not used.
+    pub steps: Vec<Option<DriftStep>>,
+    /// The first run with an alarm, from 1, counted with the runs that were not used.
+    pub alarm_run: Option<usize>,
+}
+
+/// Follows a canary over all its runs: the same as pushing them into a [`Drift`] one by one.
+///
+/// # Shapes and units
+/// One list per run, one score in the unit interval per item, in the same order of items; `None` is a
+/// missing score.
+///
+/// # Errors
+/// As [`Drift::new`] and [`Drift::push`]. Without a run there is no error, since there is nothing to see.
+///
+/// # Source
+/// As [`Drift`].
+///
+/// # Examples
+/// ```
+/// use trialplate::stats::{DriftPlan, Status, drift_series};
+/// let run = |x: f64| vec![Some(x), Some(x)];
+/// let mut runs: Vec<_> = [0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.81, 0.79, 0.80].map(run).to_vec();
+/// let plan = DriftPlan { baseline_runs: 10, ..DriftPlan::default() };
+/// assert_eq!(drift_series(&runs, plan)?.status, Status::InsufficientData);
+/// runs.extend([0.5, 0.5, 0.5, 0.5].map(run));
+/// assert_eq!(drift_series(&runs, plan)?.alarm_run, Some(12));
+/// # Ok::<(), trialplate::Error>(())
+/// ```
+pub fn drift_series(runs: &[Vec<Option<f64>>], plan: DriftPlan) -> Result<DriftSeries> {
+    plan.check()?;
+    let mut found = DriftSeries { status: Status::InsufficientData, steps: Vec::new(), alarm_run: None };
+    let Some(first) = runs.first() else { return Ok(found) };
+    let mut detector = Drift::new(first.len(), plan)?;
+    for (before, run) in runs.iter().enumerate() {
+        let step = detector.push(run)?;
+        if step.is_some_and(|step| step.m.is_some()) {
+            found.status = Status::Ok;
+        }
+        if step.is_some_and(|step| step.alarm) && found.alarm_run.is_none() {
+            found.alarm_run = Some(before + 1);
+        }
+        found.steps.push(step);
+    }
+    Ok(found)
+}
+
+/// ln M of several metrics of one canary together: their average, which false-alarms no more often than
+/// each alone.
+///
+/// `None` without a metric.
+///
+/// # Formula
+/// ln of the mean of e^x over each metric's [`DriftStep::log_m`].
+///
+/// # Source
+/// statistics.md (h).
+///
+/// # Examples
+/// ```
+/// use trialplate::stats::drift_together;
+/// let together = drift_together(&[0.0, libm::log(729.0)]).unwrap();
+/// assert!((libm::exp(together) - 365.0).abs() < 1e-9);
+/// assert_eq!(drift_together(&[]), None);
+/// ```
+pub fn drift_together(log_m: &[f64]) -> Option<f64> {
+    (!log_m.is_empty()).then(|| log_mean_exp(log_m))
 }
 
 /// ln(e^x + 1).

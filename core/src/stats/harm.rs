@@ -29,7 +29,8 @@ impl HarmWatch {
     pub fn sentence(&self) -> Option<String> {
         let pairs = count(self.stopped_at? as u64);
         Some(format!(
-            "**Stopped: B is worse.** After {pairs} pairs the data rule out \"B is as good as A\" at any stopping time \
+            "**Stopped: B is worse.** After {pairs} pairs the data rule out \"B is as good as A\" at any \
+             stopping time \
              (harm guard, {}).",
             percent(self.alpha)
         ))
@@ -39,10 +40,12 @@ impl HarmWatch {
 /// Watches an experiment for harm, pair after pair.
 ///
 /// # Shapes and units
-/// Scores of both arms in the order of arrival, one per unit, paired as [`pair_units`] does. `weights` are whole numbers.
+/// Scores of both arms in the order of arrival, one per unit, paired as [`pair_units`] does. `weights` are
+/// whole numbers.
 ///
 /// # Formula
-/// K⁻(½) of [`betting_sequence`] with all of alpha on its one side, n_tune = ½·n_planned, on x = (b - a + 1)/2 in the good
+/// K⁻(½) of [`betting_sequence`] with all of alpha on its one side, n_tune = ½·n_planned, on x = (b - a +
+/// 1)/2 in the good
 /// direction; stopped at the first pair with K⁻ ≥ 1/alpha.
 ///
 /// # Assumptions

@@ -3,6 +3,9 @@
 use super::invalid;
 use crate::error::Result;
 
+/// The share of units without a score beyond which there is no verdict.
+pub(super) const MOST_MISSING: f64 = 0.05;
+
 /// Finds how many of the enrolled units enter the verdict: up to the first moment at which every arm has its planned
 /// number. `None` while one has not.
 ///
@@ -83,6 +86,17 @@ impl AbVerdict {
             AbVerdict::Undecided => "undecided",
         }
     }
+
+    /// Whether it is decided before anybody looks at the interval: the result stays closed.
+    pub fn is_before_the_interval(self) -> bool {
+        matches!(
+            self,
+            AbVerdict::InvalidSrm
+                | AbVerdict::InvalidJudgeChanged
+                | AbVerdict::Collecting
+                | AbVerdict::InvalidMissing
+        )
+    }
 }
 
 /// What an experiment's verdict is decided by.
@@ -143,15 +157,35 @@ pub fn ab_verdict(facts: AbFacts) -> Result<AbVerdict> {
     if facts.srm_p.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
         return Err(invalid("srm_p", "a p-value lies between 0 and 1"));
     }
-    Ok(if facts.srm_p.is_some_and(|p| p < super::SRM_ALPHA) {
-        AbVerdict::InvalidSrm
-    } else if facts.judge_changed {
-        AbVerdict::InvalidJudgeChanged
-    } else if facts.n_fewest < facts.n_planned {
-        AbVerdict::Collecting
-    } else if facts.missing_share > 0.05 {
-        AbVerdict::InvalidMissing
-    } else if low > 0.0 {
+    let broken = facts.srm_p.is_some_and(|p| p < super::SRM_ALPHA);
+    let collecting = facts.n_fewest < facts.n_planned;
+    let first = before_the_interval(broken, facts.judge_changed, collecting, facts.missing_share);
+    Ok(first.unwrap_or_else(|| by_interval(low, high, margin)))
+}
+
+/// The rows of the table that come before anybody looks at the interval.
+pub(super) fn before_the_interval(
+    split_broken: bool,
+    judge_changed: bool,
+    collecting: bool,
+    missing_share: f64,
+) -> Option<AbVerdict> {
+    if split_broken {
+        Some(AbVerdict::InvalidSrm)
+    } else if judge_changed {
+        Some(AbVerdict::InvalidJudgeChanged)
+    } else if collecting {
+        Some(AbVerdict::Collecting)
+    } else if missing_share > MOST_MISSING {
+        Some(AbVerdict::InvalidMissing)
+    } else {
+        None
+    }
+}
+
+/// The other rows.
+pub(super) fn by_interval(low: f64, high: f64, margin: f64) -> AbVerdict {
+    if low > 0.0 {
         if high >= margin { AbVerdict::BBetter } else { AbVerdict::BBetterSmall }
     } else if high < 0.0 {
         if low <= -margin { AbVerdict::BWorse } else { AbVerdict::BWorseSmall }
@@ -159,5 +193,5 @@ pub fn ab_verdict(facts: AbFacts) -> Result<AbVerdict> {
         AbVerdict::NoMeaningfulDifference
     } else {
         AbVerdict::Undecided
-    })
+    }
 }

@@ -9,6 +9,8 @@
 //!
 //! [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 
+mod ab_report;
+mod ab_words;
 mod agreement;
 mod anytime;
 mod assign;
@@ -20,17 +22,14 @@ mod cuped;
 mod display;
 mod dist;
 mod drift;
+mod drift_report;
 mod gamma;
 mod gate;
 mod gate_bound;
 mod gate_rate;
 mod harm;
 mod ks;
-#[cfg(test)]
-mod laws;
 mod lock;
-#[cfg(test)]
-mod looking_laws;
 mod multiplicity;
 mod noncentral;
 mod paired;
@@ -45,11 +44,10 @@ mod stratified;
 pub(crate) mod sum;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_planning;
 mod units;
 mod welch;
 
+pub use ab_report::{AbArm, AbEstimate, AbReport, AbScale, AbSplit};
 pub use agreement::{Kappa, KappaWeights, kappa};
 pub use anytime::{
     ASYMPTOTIC_UNITS, Anytime, ArmMoments, AsymptoticSequence, ScoreRange, ab_anytime, asymptotic_sequence,
@@ -63,7 +61,8 @@ pub use betting::{
 pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
 pub use cuped::{CUPED_UNITS, Cuped, cuped};
-pub use drift::{Drift, DriftPlan, DriftStep, drift_bernoulli};
+pub use drift::{Drift, DriftPlan, DriftSeries, DriftStep, drift_bernoulli, drift_series, drift_together};
+pub use drift_report::DriftReport;
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
     non_inferiority_unpaired,

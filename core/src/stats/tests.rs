@@ -1,5 +1,9 @@
 //! The reference cases, and the laws that hold for every input.
 
+mod laws;
+mod looking;
+mod planning;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -35,7 +39,7 @@ fn agrees(got: &Value, expected: &Value, rel: f64, abs: f64) -> bool {
 const MORE_CASES: &str = include_str!("../../../tests/reference/stats_cases_more.json");
 
 /// Runs every case of a file; how many ran of each kind.
-fn run_file(text: &str) -> BTreeMap<String, u32> {
+pub(super) fn run_file(text: &str) -> BTreeMap<String, u32> {
     let file: Value = serde_json::from_str(text).unwrap();
     let mut ran: BTreeMap<String, u32> = BTreeMap::new();
     let mut wrong = Vec::new();

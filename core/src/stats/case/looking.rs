@@ -102,9 +102,15 @@ fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
             Ok(output([("moved", json!(moved)), ("table_runs", json!(table.runs()))]))
         }
         "verdict" => {
+            let interval = match (i.find("ci_low"), i.find("ci_high")) {
+                // A result that stays closed has no interval yet.
+                (None, None) => None,
+                _ => Some((i.number("ci_low")?, i.number("ci_high")?)),
+            };
+            let (ci_low, ci_high) = interval.unwrap_or((0.0, 0.0));
             let found = ab_verdict(AbFacts {
-                ci_low: i.number("ci_low")?,
-                ci_high: i.number("ci_high")?,
+                ci_low,
+                ci_high,
                 margin: i.number("margin")?,
                 n_planned: i.count("n_planned")?,
                 n_fewest: i.count("n_a")?.min(i.count("n_b")?),
@@ -112,6 +118,9 @@ fn run(kind: &str, i: &Inputs<'_>) -> Result<Output> {
                 missing_share: i.number_or("missing_share", 0.0)?,
                 judge_changed: i.flag_or("judge_changed", false)?,
             })?;
+            if interval.is_none() && !found.is_before_the_interval() {
+                return Err(invalid("ci_low", "this verdict is decided by the interval"));
+            }
             Ok(output([("verdict", json!(found.code()))]))
         }
         _ => Err(unknown(kind)),
@@ -191,22 +200,16 @@ fn drift(i: &Inputs<'_>) -> Result<Output> {
         clip: i.number_or("clip", default.clip)?,
         alarm_level: i.number_or("alarm_level", default.alarm_level)?,
     };
-    let mut detector = Drift::new(runs.first().map_or(0, Vec::len), plan)?;
-    let (mut of_mean, mut of_items, mut m, mut alarm) = (Vec::new(), Vec::new(), Vec::new(), None);
-    for (before, run) in runs.iter().enumerate() {
-        let Some(step) = detector.push(run)? else { continue };
-        if step.alarm && alarm.is_none() {
-            alarm = Some(before + 1);
-        }
-        of_mean.extend(step.u_mean.map(real));
-        of_items.extend(step.u_items.map(real));
-        m.extend(step.m.map(real));
-    }
+    let r = drift_series(&runs, plan)?;
+    let each = |field: fn(&DriftStep) -> Option<f64>| {
+        Value::Array(r.steps.iter().flatten().filter_map(field).map(real).collect())
+    };
     Ok(output([
-        ("u_mean", Value::Array(of_mean)),
-        ("u_items", Value::Array(of_items)),
-        ("m", Value::Array(m)),
-        ("alarm_run", json!(alarm)),
+        ("status", json!(r.status.as_str())),
+        ("u_mean", each(|step| step.u_mean)),
+        ("u_items", each(|step| step.u_items)),
+        ("m", each(|step| step.m)),
+        ("alarm_run", json!(r.alarm_run)),
     ]))
 }
 

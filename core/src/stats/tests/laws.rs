@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::dist::t_tails;
-use super::noncentral::noncentral_t_tails;
-use super::*;
+use super::super::dist::t_tails;
+use super::super::noncentral::noncentral_t_tails;
+use super::super::*;
 
 #[test]
 fn the_noncentral_t_knows_its_limits() {
@@ -104,7 +104,7 @@ fn an_alarm_stays_until_it_is_answered() {
 #[test]
 fn hostile_inputs_get_an_answer() {
     let file: Value =
-        serde_json::from_str(include_str!("../../../tests/reference/stats_cases_public.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../tests/reference/stats_cases_public.json")).unwrap();
     let hostile = [
         json!(null),
         json!("nan"),
