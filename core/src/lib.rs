@@ -55,8 +55,9 @@ mod store;
 mod traces;
 
 pub use compare::{
-    Comparison, Group, GroupBy, Histogram, ItemComparison, LiveFigures, LiveGroup, LiveSummary,
-    MetricComparison, MetricSummary, RunSummary, StratumComparison,
+    CompareOptions, Comparison, FigureComparison, Group, GroupBy, Histogram, ItemComparison, LiveFigures,
+    LiveGroup, LiveSummary, McNemar, MetricComparison, MetricSummary, NoiseFloor, QuantileComparison,
+    RegressedItem, Role, RunSummary, StratumComparison, WorstCase,
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};

@@ -3,75 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::column::Column;
+use super::figure::{self, FigureComparison};
+use super::metric::{self, About, MetricComparison, Role};
+use super::noise::{self, NoiseRun};
+use super::options::{self, CompareOptions, Question};
 use super::table::Table;
-use super::text::{by_width, count, decimals, p_value};
-use crate::error::Result;
+use super::verdict::Family;
+use crate::error::{Error, Result};
+use crate::model::dataset::Item;
+use crate::model::id::{ContentId, RunId};
 use crate::model::name::{ItemKey, MetricName};
-use crate::model::run::Run;
-use crate::model::score::{Direction, ScoreConfig};
-use crate::stats::{self, Paired};
-
-/// Two-sided: is there a difference?
-const ALPHA: f64 = 0.05;
-
-/// One metric in two runs, paired by item.
-///
-/// # Formula
-/// `diff = mean(b_i − a_i)`; `se` is its standard error over the items, `t = diff ⁄ se` with `df = n − 1`; the
-/// interval is `diff ± t(0.975, df) · se`. The paired t-test (statistics, section (a)).
-///
-/// # Assumptions
-/// The items are a sample of what one cares about, and every item is scored in both runs by the same scorer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct MetricComparison {
-    /// `ok`, or why there is no test: `insufficient_data`, `zero_variance`.
-    pub status: String,
-    /// Items scored in both runs.
-    pub n: u64,
-    /// Items without a score in one of them, or in both.
-    pub n_missing: u64,
-    /// The mean over the paired items in the first run.
-    pub mean_a: Option<f64>,
-    /// In the second run.
-    pub mean_b: Option<f64>,
-    /// The standard deviation between items in the first run.
-    pub sd_a: Option<f64>,
-    /// In the second run.
-    pub sd_b: Option<f64>,
-    /// The standard error of the first mean.
-    pub se_a: Option<f64>,
-    /// Of the second mean.
-    pub se_b: Option<f64>,
-    /// The second minus the first.
-    pub diff: Option<f64>,
-    /// The standard error of the difference.
-    pub se: Option<f64>,
-    /// Its degrees of freedom.
-    pub df: Option<f64>,
-    /// The difference over its standard error.
-    pub t: Option<f64>,
-    /// How often a difference at least so large comes by chance if there is none.
-    pub p_value: Option<f64>,
-    /// The lower end of the 95 % interval of the difference.
-    pub ci_low: Option<f64>,
-    /// The upper end.
-    pub ci_high: Option<f64>,
-    /// `b_better`, `b_worse` or `undecided`; the status where there is no test; `not_comparable` where the two runs
-    /// took the metric from different scorers.
-    pub verdict: String,
-    /// Items that the second run scores better.
-    pub improved: u64,
-    /// Items that both score the same.
-    pub unchanged: u64,
-    /// Items that the second run scores worse.
-    pub regressed: u64,
-    /// Which way is better.
-    pub direction: Direction,
-    /// All that in a sentence.
-    pub sentence: String,
-}
+use crate::model::run::{Row, Run};
+use crate::model::score::ScoreConfig;
+use crate::stats;
+use crate::stats::display::counted;
 
 /// One item in two runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,159 +53,244 @@ pub struct Comparison {
     pub run_a: Run,
     /// The second run: what might come.
     pub run_b: Run,
+    /// The chance of a false alarm that intervals and verdicts are made with.
+    pub alpha: f64,
+    /// What says which items belong together, if that was asked for.
+    pub cluster: Option<String>,
     /// Whether the runs saw different versions of the dataset. Items that differ are not paired.
     pub dataset_changed: bool,
+    /// How many items differ: they are new, gone or changed.
+    pub items_changed: u64,
     /// Metrics that the two runs took from different scorers: their figures are not comparable.
     pub scorer_changed: Vec<MetricName>,
-    /// Each metric.
+    /// More runs that the noise floor was taken from.
+    pub noise: Vec<RunId>,
+    /// Each metric that either run scores with numbers or true and false.
     pub metrics: BTreeMap<MetricName, MetricComparison>,
-    /// Each item, in the order of the keys.
+    /// `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`, as far as rows carry them. Not a verdict.
+    pub figures: BTreeMap<String, FigureComparison>,
+    /// Each item that either run has a row of.
     pub items: Vec<ItemComparison>,
-    /// Each stratum.
+    /// The same within each stratum.
     pub strata: BTreeMap<String, StratumComparison>,
-    /// What the comparison says, a line per metric.
+    /// What the metrics say, a line each.
     pub sentence: String,
 }
 
-/// Compares two runs. `strata` maps items to theirs; `configs` holds what metrics declare.
-pub(crate) fn compare(
-    (run_a, a): (Run, Table),
-    (run_b, b): (Run, Table),
-    strata: &BTreeMap<ItemKey, String>,
-    configs: &BTreeMap<MetricName, ScoreConfig>,
-) -> Result<Comparison> {
-    let keys: BTreeSet<ItemKey> = a.keys().chain(b.keys()).cloned().collect();
+/// All that a comparison is made of.
+pub(crate) struct Evidence {
+    pub(crate) a: NoiseRun,
+    pub(crate) b: NoiseRun,
+    pub(crate) noise: Vec<NoiseRun>,
+    /// What the first run's dataset version holds.
+    pub(crate) before: BTreeMap<ItemKey, ContentId>,
+    /// The items of the second run's dataset version.
+    pub(crate) items: Vec<Item>,
+    /// What metrics declare.
+    pub(crate) configs: BTreeMap<MetricName, ScoreConfig>,
+}
+
+/// An item that is the same in both runs, with its cluster.
+type Same<'e> = (&'e ItemKey, Option<&'e String>);
+
+/// Compares two runs.
+pub(crate) fn compare(mut evidence: Evidence, options: &CompareOptions) -> Result<Comparison> {
+    noise::check(&evidence.a.0, &evidence.b.0, &evidence.noise)?;
+    let seen: BTreeSet<ItemKey> = evidence.a.1.keys().chain(evidence.b.1.keys()).cloned().collect();
     // An item that was changed between the runs is another item under the same key.
-    let comparable = |key: &ItemKey| a.item_id(key).zip(b.item_id(key)).is_none_or(|(a, b)| a == b);
-    let names: BTreeSet<MetricName> = a.metrics().into_iter().chain(b.metrics()).collect();
+    let is_same = |item: &Item| evidence.before.get(&item.key) == Some(&item.id);
+    let same: BTreeMap<ItemKey, ContentId> =
+        evidence.items.iter().filter(|item| is_same(item)).map(|item| (item.key.clone(), item.id)).collect();
+    let changed = (evidence.before.len() + evidence.items.len() - 2 * same.len()) as u64
+        - evidence
+            .items
+            .iter()
+            .filter(|item| !is_same(item) && evidence.before.contains_key(&item.key))
+            .count() as u64;
+    let metrics_of = |(_, table): &NoiseRun| table.metrics();
+    let names: BTreeSet<MetricName> =
+        metrics_of(&evidence.a).into_iter().chain(metrics_of(&evidence.b)).collect();
+    for (_, table) in [&mut evidence.a, &mut evidence.b].into_iter().chain(&mut evidence.noise) {
+        table.keep(&same);
+    }
+    let Evidence { a, b, noise, items, .. } = &evidence;
+    let tables = (&a.1, &b.1);
+    let question = options::question(options, &names)?;
+    let clusters = clusters(items, options.cluster.as_deref())?;
+    let all: Vec<Same<'_>> =
+        same.keys().map(|key| (key, clusters.as_ref().and_then(|of| of.get(key)))).collect();
+
+    let about = |metric: &MetricName, role: Role| about(metric, role, &evidence, &question, changed);
+    let mut metrics = BTreeMap::new();
+    for name in &names {
+        let role = if question.primary.contains(name) { Role::Primary } else { Role::Secondary };
+        let column = Column::of(&all, tables, |row| score(row, name));
+        let groups = noise::groups(name, (a, b), noise);
+        let keys: Vec<&ItemKey> = same.keys().collect();
+        let found = metric::compare(&column, &about(name, role), question.alpha, |complete, diff| {
+            noise::floor(name, complete, &keys, &groups, diff, question.alpha)
+        })?;
+        metrics.insert(name.clone(), found);
+    }
     let scorer_changed: Vec<MetricName> =
-        names.iter().filter(|m| run_a.scorer(m) != run_b.scorer(m)).cloned().collect();
-    // Items that neither run has a row for are missing as well.
-    let unseen = run_a.items.max(run_b.items).saturating_sub(keys.len() as u64);
+        names.iter().filter(|m| a.0.scorer(m) != b.0.scorer(m)).cloned().collect();
+    adjust(&mut metrics, &scorer_changed, question.alpha)?;
 
-    let mut items = Vec::with_capacity(keys.len());
-    for key in &keys {
-        let cell = |table: &Table, metric| if comparable(key) { table.score(key, metric) } else { None };
-        let of =
-            |table: &Table| names.iter().map(|m| (m.clone(), cell(table, m))).collect::<BTreeMap<_, _>>();
-        let (a, b) = (of(&a), of(&b));
-        let diff = names.iter().map(|m| (m.clone(), a[m].zip(b[m]).map(|(a, b)| b - a))).collect();
-        items.push(ItemComparison { key: key.clone(), stratum: strata.get(key).cloned(), a, b, diff });
+    let strata_of: BTreeMap<&ItemKey, &String> =
+        items.iter().filter_map(|item| Some((&item.key, item.stratum.as_ref()?))).collect();
+    let strata = strata(&all, &strata_of, &names, tables, |m| about(m, Role::Exploratory), &question)?;
+    let figures = figure::compare(&all, tables, changed, question.alpha)?;
+    let cells = seen.into_iter().map(|key| cells(key, &strata_of, &names, tables)).collect();
+    let dataset_changed = a.0.dataset_root != b.0.dataset_root;
+    let mut lines = Vec::new();
+    if dataset_changed {
+        lines.push(format!(
+            "The dataset changed between the runs (version {} and {}): {} not paired.",
+            a.0.dataset_version,
+            b.0.dataset_version,
+            counted(changed, "item differs and is", "items differ and are"),
+        ));
     }
-
-    let direction = |metric: &MetricName| configs.get(metric).map(|c| c.direction).unwrap_or_default();
-    let compare_all = |items: &[&ItemComparison], unseen: u64| {
-        let metric = |m: &MetricName| {
-            let compared = compare_metric(items, m, unseen, direction(m))?;
-            Ok((m.clone(), if scorer_changed.contains(m) { compared.without_verdict() } else { compared }))
-        };
-        names.iter().map(metric).collect::<Result<BTreeMap<_, _>>>()
-    };
-    let metrics = compare_all(&items.iter().collect::<Vec<_>>(), unseen)?;
-    let mut groups: BTreeMap<String, Vec<&ItemComparison>> = BTreeMap::new();
-    for item in &items {
-        if let Some(stratum) = &item.stratum {
-            groups.entry(stratum.clone()).or_default().push(item);
-        }
-    }
-    let within = |(stratum, items): (String, Vec<&ItemComparison>)| {
-        Ok((stratum, StratumComparison { metrics: compare_all(&items, 0)? }))
-    };
-    let strata = groups.into_iter().map(within).collect::<Result<_>>()?;
-    let lines = metrics.iter().map(|(name, metric)| format!("{name}: {}", metric.sentence));
-    let sentence = lines.collect::<Vec<_>>().join("\n");
-    let dataset_changed = run_a.dataset_root != run_b.dataset_root;
-    Ok(Comparison { run_a, run_b, dataset_changed, scorer_changed, metrics, items, strata, sentence })
-}
-
-impl MetricComparison {
-    /// Scores of two judges are two different things: the figures stay, and say nothing.
-    fn without_verdict(mut self) -> MetricComparison {
-        self.verdict = "not_comparable".to_owned();
-        self.sentence = "No verdict: the two runs took this metric from different scorers, so their scores are not comparable. Score both with one.".to_owned();
-        self
-    }
-}
-
-fn compare_metric(
-    items: &[&ItemComparison],
-    metric: &MetricName,
-    unseen: u64,
-    direction: Direction,
-) -> Result<MetricComparison> {
-    let pairs: Vec<(f64, f64)> = items.iter().filter_map(|i| i.a[metric].zip(i.b[metric])).collect();
-    let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let better = |(a, b): &&(f64, f64)| if direction == Direction::Higher { b > a } else { b < a };
-    let improved = pairs.iter().filter(better).count() as u64;
-    let unchanged = pairs.iter().filter(|(a, b)| a == b).count() as u64;
-    let regressed = pairs.len() as u64 - improved - unchanged;
-    let test = stats::paired(&a, &b, ALPHA)?;
-    let verdict = verdict(&test, direction);
-    let sentence = sentence(&test, verdict, [improved, regressed, unchanged]);
-    Ok(MetricComparison {
-        status: test.status.as_str().to_owned(),
-        n: pairs.len() as u64,
-        n_missing: (items.len() - pairs.len()) as u64 + unseen,
-        mean_a: test.mean_a,
-        mean_b: test.mean_b,
-        sd_a: test.sd_a,
-        sd_b: test.sd_b,
-        se_a: test.se_a,
-        se_b: test.se_b,
-        diff: test.diff,
-        se: test.se,
-        df: test.df,
-        t: test.t,
-        p_value: test.p_value,
-        ci_low: test.ci_low,
-        ci_high: test.ci_high,
-        verdict: verdict.to_owned(),
-        improved,
-        unchanged,
-        regressed,
-        direction,
-        sentence,
+    lines.extend(metrics.iter().map(|(name, metric)| format!("{name}: {}", metric.sentence)));
+    Ok(Comparison {
+        run_a: a.0.clone(),
+        run_b: b.0.clone(),
+        alpha: question.alpha,
+        cluster: options.cluster.clone(),
+        dataset_changed,
+        items_changed: changed,
+        scorer_changed,
+        noise: options.noise.clone(),
+        metrics,
+        figures,
+        items: cells,
+        strata,
+        sentence: lines.join("\n"),
     })
 }
 
-fn verdict(test: &Paired, direction: Direction) -> &'static str {
-    let (Some(low), Some(high)) = (test.ci_low, test.ci_high) else { return test.status.as_str() };
-    let (low, high) = if direction == Direction::Higher { (low, high) } else { (-high, -low) };
-    if low > 0.0 {
-        "b_better"
-    } else if high < 0.0 {
-        "b_worse"
-    } else {
-        "undecided"
+fn score(row: &Row, metric: &MetricName) -> Option<f64> {
+    row.scores.get(metric).and_then(|score| score.as_number())
+}
+
+fn about(metric: &MetricName, role: Role, evidence: &Evidence, question: &Question, changed: u64) -> About {
+    let ((run_a, a), (run_b, b)) = (&evidence.a, &evidence.b);
+    let config = evidence.configs.get(metric);
+    let boolean = a.all_boolean(metric) && b.all_boolean(metric);
+    About {
+        role,
+        direction: config.map(|config| config.direction).unwrap_or_default(),
+        margin: question.margin.get(metric).copied(),
+        range: config.and_then(ScoreConfig::range).or(boolean.then_some((0.0, 1.0))),
+        boolean,
+        same_scorer: run_a.scorer(metric) == run_b.scorer(metric),
+        errors: (a.errors_without(metric), b.errors_without(metric)),
+        changed,
     }
 }
 
-fn sentence(test: &Paired, verdict: &str, [improved, regressed, unchanged]: [u64; 3]) -> String {
-    let n = test.n as u64;
-    let moved =
-        format!("{} got better, {regressed} worse, {unchanged} stayed.", count(improved, "item", "items"));
-    let (Some(diff), Some(a), Some(b)) = (test.diff, test.mean_a, test.mean_b) else {
-        return "Not compared: no item is scored in both runs as the same item.".to_owned();
+/// Holm over the metrics of each role, and then the verdicts.
+fn adjust(
+    metrics: &mut BTreeMap<MetricName, MetricComparison>,
+    scorer_changed: &[MetricName],
+    alpha: f64,
+) -> Result<()> {
+    for role in [Role::Primary, Role::Secondary] {
+        let of_role = || metrics.values().filter(|metric| metric.role == role);
+        let p: Vec<f64> = of_role().filter_map(|metric| metric.p_value).collect();
+        let adjusted = stats::holm(&p, alpha)?;
+        let mut next = adjusted.p.into_iter().zip(adjusted.reject);
+        let family = Family { size: p.len(), alpha };
+        for (name, metric) in metrics.iter_mut().filter(|(_, metric)| metric.role == role) {
+            let found = metric.p_value.and_then(|_| next.next());
+            metric.p_holm = found.map(|(p, _)| p);
+            let claimed = found.is_some_and(|(_, reject)| reject);
+            metric.conclude(!scorer_changed.contains(name), claimed, &family);
+        }
+    }
+    Ok(())
+}
+
+fn strata(
+    all: &[Same<'_>],
+    strata_of: &BTreeMap<&ItemKey, &String>,
+    names: &BTreeSet<MetricName>,
+    tables: (&Table, &Table),
+    about: impl Fn(&MetricName) -> About,
+    question: &Question,
+) -> Result<BTreeMap<String, StratumComparison>> {
+    let mut groups: BTreeMap<&String, Vec<Same<'_>>> = BTreeMap::new();
+    for item in all {
+        if let Some(stratum) = strata_of.get(item.0) {
+            groups.entry(stratum).or_default().push(*item);
+        }
+    }
+    let mut strata: BTreeMap<String, StratumComparison> = groups
+        .keys()
+        .map(|stratum| ((*stratum).clone(), StratumComparison { metrics: BTreeMap::new() }))
+        .collect();
+    for name in names {
+        // Rows with errors are counted over the whole run, and changed items are in no stratum.
+        let about = About { changed: 0, margin: None, ..about(name) };
+        let mut within = Vec::with_capacity(groups.len());
+        for items in groups.values() {
+            let column = Column::of(items, tables, |row| score(row, name));
+            let keys = items.iter().map(|(key, _)| *key);
+            let errors = (tables.0.errors_of(keys.clone(), name), tables.1.errors_of(keys, name));
+            let about = About { errors, ..about };
+            within.push(metric::compare(&column, &about, question.alpha, |_, _| Ok(None))?);
+        }
+        let p: Vec<f64> = within.iter().filter_map(|metric| metric.p_value).collect();
+        let mut adjusted = stats::benjamini_hochberg(&p, question.alpha)?.p.into_iter();
+        let family = Family { size: 1, alpha: question.alpha };
+        for (metric, stratum) in within.into_iter().zip(strata.values_mut()) {
+            let p_bh = metric.p_value.and_then(|_| adjusted.next());
+            let mut metric = MetricComparison { p_bh, ..metric };
+            metric.conclude(about.same_scorer, false, &family);
+            stratum.metrics.insert(name.clone(), metric);
+        }
+    }
+    Ok(strata)
+}
+
+/// The cluster of each item that names one; `None` if clusters were not asked for.
+fn clusters(items: &[Item], by: Option<&str>) -> Result<Option<BTreeMap<ItemKey, String>>> {
+    let Some(by) = by else { return Ok(None) };
+    let in_metadata =
+        |item: &Item| item.metadata.get(by).filter(|value| !value.is_null()).map(Value::to_string);
+    let own = |item: &Item| match by {
+        "stratum" => item.stratum.clone(),
+        "source_trace" => item.source_trace.clone(),
+        _ => None,
     };
-    let (Some(low), Some(high), Some(p)) = (test.ci_low, test.ci_high, test.p_value) else {
-        let what = if n < 2 { "one item is no comparison" } else { "every item moved by the same amount" };
-        return format!(
-            "On the same {} B scores {diff:+.3} points; {what}. {moved}",
-            count(n, "item", "items")
-        );
+    let mut of: BTreeMap<ItemKey, Option<String>> =
+        items.iter().map(|item| (item.key.clone(), in_metadata(item))).collect();
+    if of.values().all(Option::is_none) {
+        of = items.iter().map(|item| (item.key.clone(), own(item))).collect();
+    }
+    if of.values().all(Option::is_none) {
+        let reason =
+            format!("no item of the dataset has `{by}` in its metadata; it says which items belong together");
+        return Err(Error::InvalidArgument { argument: "cluster".to_owned(), reason });
+    }
+    // The first letter keeps an item that names no cluster, and is one by itself, apart from a cluster of that name.
+    let name = |(key, value): (ItemKey, Option<String>)| {
+        let name = value.map_or_else(|| format!("i{key}"), |value| format!("c{value}"));
+        (key, name)
     };
-    let half = (high - low) / 2.0;
-    let places = decimals(half);
-    let head = match verdict {
-        "b_better" => "B is better.",
-        "b_worse" => "B is worse.",
-        _ => "Undecided.",
+    Ok(Some(of.into_iter().map(name).collect()))
+}
+
+fn cells(
+    key: ItemKey,
+    strata: &BTreeMap<&ItemKey, &String>,
+    names: &BTreeSet<MetricName>,
+    (a, b): (&Table, &Table),
+) -> ItemComparison {
+    let of = |table: &Table| -> BTreeMap<MetricName, Option<f64>> {
+        names.iter().map(|m| (m.clone(), table.score(&key, m))).collect()
     };
-    format!(
-        "{head} On the same {n} items B scores {} points (95% CI {} to {}, {}): {a:.places$} became {b:.places$}. {moved}",
-        by_width(diff, half),
-        by_width(low, half),
-        by_width(high, half),
-        p_value(p),
-    )
+    let (a, b) = (of(a), of(b));
+    let diff = names.iter().map(|m| (m.clone(), a[m].zip(b[m]).map(|(a, b)| b - a))).collect();
+    ItemComparison { stratum: strata.get(&key).map(|stratum| (*stratum).clone()), a, b, diff, key }
 }

@@ -30,17 +30,17 @@ impl Table {
         table
     }
 
+    /// Leaves out the items that are not these.
+    pub(super) fn keep(&mut self, items: &BTreeMap<ItemKey, ContentId>) {
+        self.items.retain(|key, item| item.id.is_some() && items.get(key) == item.id.as_ref());
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ItemKey> {
         self.items.keys()
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.items.values().flat_map(|item| &item.rows)
-    }
-
-    /// The content id that an item had when it was run.
-    pub(crate) fn item_id(&self, key: &ItemKey) -> Option<ContentId> {
-        self.items.get(key)?.id
     }
 
     /// Every metric that has at least one numeric score or a missing one.
@@ -67,6 +67,23 @@ impl Table {
     pub(crate) fn scored(&self, key: &ItemKey, metric: &MetricName) -> usize {
         let rows = self.items.get(key).map(|item| item.rows.as_slice()).unwrap_or_default();
         rows.iter().filter(|row| row.scores.get(metric).and_then(|score| score.as_number()).is_some()).count()
+    }
+
+    /// What an item's trials carry, as far as they do.
+    pub(super) fn trials(&self, key: &ItemKey, value: impl Fn(&Row) -> Option<f64>) -> Vec<f64> {
+        self.items.get(key).map(|item| item.rows.iter().filter_map(value).collect()).unwrap_or_default()
+    }
+
+    /// How many rows hold an error in place of an output, and no score of a metric.
+    pub(super) fn errors_without(&self, metric: &MetricName) -> u64 {
+        self.errors_of(self.keys(), metric)
+    }
+
+    /// The same of some items.
+    pub(super) fn errors_of<'k>(&self, keys: impl Iterator<Item = &'k ItemKey>, metric: &MetricName) -> u64 {
+        let unscored = |row: &&Row| row.scores.get(metric).and_then(|score| score.as_number()).is_none();
+        let rows = keys.filter_map(|key| self.items.get(key)).flat_map(|item| &item.rows);
+        rows.filter(|row| row.error.is_some()).filter(unscored).count() as u64
     }
 
     /// An item's mean of a figure that rows carry beside their scores.

@@ -2,12 +2,12 @@
 
 use super::evidence::{Evidence, OnDataset, Side};
 use super::rates::{format, rate};
-use crate::compare::text::{count, percent, short};
 use crate::error::Result;
 use crate::model::gate::{Check, Gate, Mode, ToleranceKind};
 use crate::model::name::{ItemKey, MetricName};
 use crate::model::score::Direction;
 use crate::model::verdict::{CheckResult, ItemNote, Outcome};
+use crate::stats::display::{counted as count, percent_short as percent, short};
 use crate::stats::{self, BoundRule, Limit, RateMode, Tolerance};
 
 /// One-sided, as gates are.

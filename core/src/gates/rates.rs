@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::checks::{Level, SHOWN, blank, bound_rule, bounds_of_mean, mode_name, outcome};
 use super::evidence::{Evidence, OnDataset};
-use crate::compare::text::{count, percent};
 use crate::error::Result;
 use crate::model::gate::{Check, Mode};
 use crate::model::name::ItemKey;
 use crate::model::schema::JsonSchema;
 use crate::model::verdict::{CheckResult, ItemNote, Outcome};
 use crate::scorers;
+use crate::stats::display::{counted as count, percent_short as percent};
 use crate::stats::{self, Limit, RateMode};
 
 pub(super) fn rate(

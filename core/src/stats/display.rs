@@ -1,7 +1,7 @@
-//! How numbers are written in a sentence for a person.
+//! How numbers are written in a sentence for a person: the one place for it, whoever speaks.
 
 /// The decimals that show two significant digits of `width`; three where there is no width.
-pub(super) fn decimals(width: f64) -> usize {
+pub(crate) fn decimals(width: f64) -> usize {
     if !(width > 0.0 && width.is_finite()) {
         return 3;
     }
@@ -12,7 +12,7 @@ pub(super) fn decimals(width: f64) -> usize {
 }
 
 /// A number with so many decimals and a comma between thousands. There is no "-0".
-pub(super) fn number(x: f64, decimals: usize) -> String {
+pub(crate) fn number(x: f64, decimals: usize) -> String {
     if !x.is_finite() || x.abs() >= 1e15 {
         return format!("{x:e}");
     }
@@ -24,37 +24,57 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
 }
 
 /// As [`number`], with more decimals where a bound that is not 0 would be shown as 0: a verdict hangs on its side.
-pub(super) fn bound(x: f64, decimals: usize) -> String {
+pub(crate) fn bound(x: f64, decimals: usize) -> String {
     let shown =
         (decimals..=12).map(|d| number(x, d)).find(|text| text.bytes().any(|b| (b'1'..=b'9').contains(&b)));
     shown.filter(|_| x != 0.0).unwrap_or_else(|| number(x, decimals))
 }
 
 /// As [`bound`], with a plus where there is no minus.
-pub(super) fn signed(x: f64, decimals: usize) -> String {
+pub(crate) fn signed(x: f64, decimals: usize) -> String {
     let text = bound(x, decimals);
     if text.starts_with('-') || x == 0.0 { text } else { format!("+{text}") }
 }
 
 /// A number that somebody chose, such as a margin: with `decimals`, or as many as it has itself, up to four more.
-pub(super) fn chosen(x: f64, decimals: usize) -> String {
+pub(crate) fn chosen(x: f64, decimals: usize) -> String {
     let exact = |d: &usize| number(x, *d).replace(',', "").parse() == Ok(x);
     let enough = (decimals..decimals + 5).find(exact).unwrap_or(decimals + 4);
     number(x, enough)
 }
 
 /// A count with a comma between thousands.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
+/// A count and its noun.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// A figure with up to four significant digits.
+pub(crate) fn short(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return format!("{x:.0}");
+    }
+    let magnitude = libm::floor(libm::log10(x.abs()));
+    let text = format!("{x:.*}", (3.0 - magnitude).clamp(0.0, 12.0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A share as a percentage with up to four significant digits: a threshold that somebody chose is not rounded away.
+pub(crate) fn percent_short(share: f64) -> String {
+    format!("{} %", short(100.0 * share))
+}
+
 /// A p-value, never smaller than it can be believed.
-pub(super) fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") }
 }
 
 /// A share in per cent, with one decimal if that says more. What is not all and not nothing is not shown as it.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let extreme =
         |text: &str| share > 0.0 && share < 1.0 && (text.starts_with("100") || text.parse() == Ok(0.0));
     let mut texts = (1..=9).map(|decimals| number(share * 100.0, decimals));
@@ -76,6 +96,20 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_with_four_digits() {
+        assert_eq!(short(0.157_335), "0.1573");
+        assert_eq!(short(15.733_506), "15.73");
+        assert_eq!(short(1234.5), "1234");
+        assert_eq!((short(2.0), short(100.0), short(0.0)), ("2".into(), "100".into(), "0".into()));
+        assert_eq!(short(f64::NAN), "NaN");
+        assert_eq!(percent_short(0.985_5), "98.55 %");
+        assert_eq!(
+            (counted(1, "item", "items"), counted(1200, "item", "items")),
+            ("1 item".into(), "1,200 items".into())
+        );
+    }
 
     #[test]
     fn numbers_for_people() {

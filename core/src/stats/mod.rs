@@ -19,7 +19,7 @@ mod betting;
 mod case;
 mod clustered;
 mod cuped;
-mod display;
+pub(crate) mod display;
 mod dist;
 mod drift;
 mod drift_report;
@@ -38,6 +38,7 @@ mod power;
 mod ppi;
 mod quantile;
 mod rates;
+mod repeats;
 mod srm;
 mod srm_exact;
 mod stratified;
@@ -79,7 +80,7 @@ pub use plan::{
     n_for_gate, n_repeats, n_stratified, plan_n, sd_explained,
 };
 pub use power::{
-    SampleSize, Sides, Target, mde_paired, mde_two_sample, n_paired, n_two_sample, power_paired,
+    SampleSize, Sides, Target, mde_of_test, mde_paired, mde_two_sample, n_paired, n_two_sample, power_paired,
     power_two_sample,
 };
 pub use ppi::{CorrectedMean, CorrectedRate, JudgeRates, ppi_mean, rogan_gladen};
@@ -88,6 +89,7 @@ pub use rates::{
     Interval, PairedRates, RateDifference, clopper_pearson, clopper_pearson_one_sided, newcombe,
     paired_rates, wilson,
 };
+pub use repeats::{RepeatNoise, noise_floor, repeat_noise, repeat_variance};
 pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub use sum::{MeanSd, mean_sd};

@@ -349,10 +349,19 @@ pub fn mde_paired(n: u64, sd_diff: f64, alpha: f64, power: f64) -> Result<f64> {
     if !(2..=MOST_UNITS).contains(&n) {
         return Err(invalid("n", "a paired comparison has at least two pairs, and at most 2⁴⁰"));
     }
-    in_scores(
-        "sd_diff",
-        sd_diff / libm::sqrt(n as f64) * detectable(n as f64 - 1.0, alpha, power, Sides::Two),
-    )
+    mde_of_test(sd_diff / libm::sqrt(n as f64), n as f64 - 1.0, alpha, power)
+}
+
+/// The smallest difference that a t-test with this standard error and these degrees of freedom sees with the given
+/// power: for a test whose units are clusters.
+///
+/// # Errors
+/// `invalid-argument` as for [`mde_paired`].
+pub fn mde_of_test(se: f64, df: f64, alpha: f64, power: f64) -> Result<f64> {
+    Target { delta: 1.0, alpha, power, sides: Sides::Two }.check()?;
+    check_sd("se", se)?;
+    check_sd("df", df)?;
+    in_scores("se", se * detectable(df, alpha, power, Sides::Two))
 }
 
 /// A difference in score units, unless no number holds it.

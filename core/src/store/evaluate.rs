@@ -1,15 +1,14 @@
 //! The runs' verbs.
 
-use std::collections::BTreeMap;
-
 use super::Store;
-use crate::compare::pair::{self, Comparison};
+use crate::compare::options::{self, CompareOptions};
+use crate::compare::pair::{self, Comparison, Evidence};
 use crate::compare::summary::{RunSummary, summarise};
 use crate::compare::table::Table;
 use crate::datasets::read as datasets;
 use crate::error::{Error, Result};
 use crate::model::id::RunId;
-use crate::model::name::{DatasetName, ItemKey, PromptName, RunName};
+use crate::model::name::{DatasetName, PromptName, RunName};
 use crate::model::run::{NewRow, Pending, Row, Run};
 use crate::model::selector::VersionRef;
 use crate::model::time::Timestamp;
@@ -181,7 +180,19 @@ impl Store {
     /// # Errors
     /// `run-not-found`; `invalid-argument` if the runs are about different datasets.
     pub fn compare(&self, a: RunId, b: RunId) -> Result<Comparison> {
-        let (a, b, strata, configs) = self.read(|tx| {
+        self.compare_with(a, b, &CompareOptions::default())
+    }
+
+    /// The same with options: which metrics decide, what difference matters, what belongs together, how noisy the
+    /// version itself is.
+    ///
+    /// # Errors
+    /// As [`Store::compare`]; `invalid-argument` also for an alpha that is not strictly between 0 and 1, a margin
+    /// that is not a finite number above 0, a metric that neither run scores, one that is named twice, a cluster that
+    /// no item names, a noise run of another version or dataset, or one that is there already.
+    pub fn compare_with(&self, a: RunId, b: RunId, options: &CompareOptions) -> Result<Comparison> {
+        options::check(options, a, b)?;
+        let evidence = self.read(|tx| {
             let side = |id| Ok((lifecycle::load(tx, &id)?, Table::new(rows::all(tx, &id)?)));
             let (a, b): ((Run, Table), (Run, Table)) = (side(a)?, side(b)?);
             if a.0.dataset != b.0.dataset {
@@ -191,12 +202,16 @@ impl Store {
                 );
                 return Err(Error::InvalidArgument { argument: "runs".to_owned(), reason });
             }
-            let items = datasets::items(tx, &b.0.dataset, Some(b.0.dataset_version))?;
-            let stratum = items.into_iter().filter_map(|item| Some((item.key, item.stratum?)));
-            let strata: BTreeMap<ItemKey, String> = stratum.collect();
-            Ok((a, b, strata, metrics::all(tx)?))
+            Ok(Evidence {
+                noise: options.noise.iter().map(|id| side(*id)).collect::<Result<_>>()?,
+                before: datasets::index(tx, &a.0.dataset, a.0.dataset_version)?,
+                items: datasets::items(tx, &b.0.dataset, Some(b.0.dataset_version))?,
+                configs: metrics::all(tx)?,
+                a,
+                b,
+            })
         })?;
-        pair::compare(a, b, &strata, &configs)
+        pair::compare(evidence, options)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The verbs' arguments as they come from other languages.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::compare::CompareOptions;
 use crate::error::{Error, Result};
 use crate::model::content::Content;
 use crate::model::id::ContentId;
@@ -142,7 +145,15 @@ arguments! {
     Record { run: String, key: String, #[serde(default = "first")] trial: u32, #[serde(default)] row: RowArgs }
     RecordAll { run: String, rows: Vec<KeyedRow> }
     KeyedRow { key: String, #[serde(default = "first")] trial: u32, #[serde(default)] row: RowArgs }
-    Compare { a: String, b: String }
+    Compare {
+        a: String,
+        b: String,
+        #[serde(default)] primary: Option<Vec<String>>,
+        #[serde(default)] alpha: Option<f64>,
+        #[serde(default)] margin: Option<BTreeMap<String, f64>>,
+        #[serde(default)] cluster: Option<String>,
+        #[serde(default)] noise: Option<Vec<String>>
+    }
     Log {
         prompt: String,
         version: Version,
@@ -230,6 +241,20 @@ pub(super) struct RowArgs {
 /// Whether a name is one of a row's own figures, not a metric.
 pub(super) fn is_figure(name: &str) -> bool {
     matches!(name, "latency_ms" | "cost_usd" | "tokens_in" | "tokens_out" | "output" | "")
+}
+
+impl Compare {
+    pub(super) fn options(&self) -> Result<CompareOptions> {
+        let default = CompareOptions::default();
+        let noise = self.noise.iter().flatten().map(|run| run.parse());
+        Ok(CompareOptions {
+            primary: self.primary.clone(),
+            alpha: self.alpha.unwrap_or(default.alpha),
+            margin: self.margin.clone().unwrap_or_default(),
+            cluster: self.cluster.clone(),
+            noise: noise.collect::<Result<_>>()?,
+        })
+    }
 }
 
 impl RowArgs {

@@ -227,7 +227,7 @@ verbs! {
     },
     "compare" => |store, a| {
         let a: args::Compare = arguments(a)?;
-        result(store.compare(a.a.parse()?, a.b.parse()?)?)
+        result(store.compare_with(a.a.parse()?, a.b.parse()?, &a.options()?)?)
     },
     "log" => |store, a| listed("trace_id", traces::log(store, arguments(a)?)?),
     "score" => |store, a| {
