@@ -453,10 +453,64 @@ export interface RunSummary {
   tokensInTotal: number;
   tokensOutTotal: number;
 }
+export interface CompareOptions {
+  /** The metrics that decide, adjusted together (Holm); the others are secondary. @default all of them */
+  primary?: string[];
+  /** The chance of a false alarm; intervals are 1-alpha intervals. @default 0.05 */
+  alpha?: number;
+  /** The smallest difference that matters, by metric. */
+  margin?: Record<string, number>;
+  /** The member of the items' metadata that says which of them belong together (document, topic). */
+  cluster?: string;
+  /** More runs of either version on the same dataset: how far they lie apart is the noise floor. */
+  noise?: Array<string | Run>;
+}
+/** The exact test of a pass/fail metric, and the interval of Bonett and Price. */
+export interface McNemar {
+  onlyA: number;
+  onlyB: number;
+  diff: number;
+  pValue: number;
+  pMid: number;
+  ciLow: number;
+  ciHigh: number;
+}
+/** What the difference between two runs of the same version looks like: nothing but noise. */
+export interface NoiseFloor {
+  source: 'runs' | 'trials';
+  runs: number;
+  sd: number;
+  halfWidth: number;
+  df: number;
+  /** The largest difference between two of the runs that were given. */
+  largest: number | null;
+  /** Whether the difference of the comparison is no larger than that. */
+  within: boolean;
+}
+/** The comparison as if every missing score of the second run were the worst, and of the first the best. */
+export interface WorstCase {
+  items: number;
+  diff: number;
+  ciLow: number;
+  ciHigh: number;
+  pValue: number;
+  rangeLow: number;
+  rangeHigh: number;
+  rangeDeclared: boolean;
+  /** Whether the verdict stays what it is, several metrics aside. */
+  holds: boolean;
+}
 export interface MetricComparison {
   status: string;
+  role: 'primary' | 'secondary' | 'exploratory';
   n: number;
   nMissing: number;
+  nMissingA: number;
+  nMissingB: number;
+  missingShare: number | null;
+  nErrorA: number;
+  nErrorB: number;
+  nClusters: number | null;
   meanA: number | null;
   meanB: number | null;
   sdA: number | null;
@@ -464,25 +518,84 @@ export interface MetricComparison {
   seA: number | null;
   seB: number | null;
   diff: number | null;
+  sdDiff: number | null;
+  se: number | null;
+  df: number | null;
+  t: number | null;
+  pValue: number | null;
+  /** Adjusted for the metrics of the same role; a claim needs it at or below alpha. */
+  pHolm: number | null;
+  /** In strata: adjusted over the strata (Benjamini-Hochberg). */
+  pBh: number | null;
+  ciLow: number | null;
+  ciHigh: number | null;
+  margin: number | null;
+  /** The difference over the standard deviation of the items' differences. */
+  effectSize: number | null;
+  /** The smallest difference that this comparison sees with 80 % power. */
+  mde: number | null;
+  /**
+   * `b_better`, `b_worse` or `undecided`; with a margin also `b_better_small`, `b_worse_small`,
+   * `no_meaningful_difference`; `invalid_missing`, `not_comparable`, `exploratory`, or the status.
+   */
+  verdict: string;
+  improved: number;
+  unchanged: number;
+  regressed: number;
+  /** The worst of them, at most 10. */
+  regressedItems: Array<{ key: string; a: number; b: number; diff: number }>;
+  mcnemar: McNemar | null;
+  /** The share of the noise that more trials could remove. */
+  repeatShare: number | null;
+  repeatAdvice: 'repeats help' | 'both help' | 'more items help' | null;
+  noiseFloor: NoiseFloor | null;
+  worstCase: WorstCase | null;
+  direction: 'higher' | 'lower';
+  sentence: string;
+}
+export interface QuantileComparison {
+  a: number | null;
+  b: number | null;
+  diff: number | null;
+  ciLow: number | null;
+  ciHigh: number | null;
+}
+/** Milliseconds, dollars or tokens in two runs, paired by item; less is better. Not a verdict. */
+export interface FigureComparison {
+  status: string;
+  n: number;
+  nMissing: number;
+  meanA: number | null;
+  meanB: number | null;
+  diff: number | null;
   se: number | null;
   df: number | null;
   t: number | null;
   pValue: number | null;
   ciLow: number | null;
   ciHigh: number | null;
-  verdict: string;
+  p50: QuantileComparison;
+  p90: QuantileComparison;
   improved: number;
   unchanged: number;
   regressed: number;
-  direction: 'higher' | 'lower';
+  direction: 'lower';
   sentence: string;
 }
 export interface Comparison {
   runA: RunFacts & { readonly rows: number | null };
   runB: RunFacts & { readonly rows: number | null };
+  alpha: number;
+  cluster: string | null;
   datasetChanged: boolean;
+  /** Items that differ between the dataset versions, and are not paired. */
+  itemsChanged: number;
   scorerChanged: string[];
+  /** More runs that the noise floor was taken from. */
+  noise: string[];
   metrics: Record<string, MetricComparison>;
+  /** Only those that rows carry. */
+  figures: { latencyMs?: FigureComparison; costUsd?: FigureComparison; tokensIn?: FigureComparison; tokensOut?: FigureComparison };
   items: Array<{
     key: string;
     stratum: string | null;
@@ -728,7 +841,8 @@ export class Store {
   runs(filter?: { prompt?: string }): Run[];
   /** Runs a task over a dataset and finishes the run. Ended half-way, it goes on where it was under the same `name`. */
   evaluate(version: Prompt, dataset: string | Dataset, options: EvaluateOptions): Promise<Run>;
-  compare(a: string | Run, b: string | Run): Comparison;
+  /** Two runs, paired by item: per metric the difference, its interval, a verdict, and what got worse. */
+  compare(a: string | Run, b: string | Run, options?: CompareOptions): Comparison;
 
   /**
    * Logs one production call of a version and gives the trace's id, at once: it is durable within 200 ms, or when

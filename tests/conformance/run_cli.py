@@ -122,6 +122,15 @@ def optional(name, **flags):
     return build
 
 
+def compare(args):
+    (a, b), rest = take(args, "a", "b")
+    if rest.get("margin") == {}:
+        raise ByName
+    margin = [f"--margin={metric}={text(points)}" for metric, points in rest.pop("margin", {}).items()]
+    flags = options(rest, primary=[text], alpha=text, cluster=text, noise=[text])
+    return positional([*margin, *flags], a, b)
+
+
 def start_run(args):
     (prompt, number, dataset), rest = take(args, "prompt", "version", "dataset")
     flags = options(rest, scorers=("scorer", [scorer]), trials=text, name=text, dataset_version=text)
@@ -230,7 +239,7 @@ VERBS = {
     "finish_run": names("run"),
     "rows": names("run"),
     "summary": summary,
-    "compare": names("a", "b"),
+    "compare": compare,
     "log": log,
     "score": score,
     "flush": names(),

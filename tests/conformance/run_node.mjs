@@ -156,7 +156,7 @@ const VERBS = {
   finish_run: (s, a) => s.run(a.run).finish(),
   rows: (s, a) => ({ rows: s.run(a.run).rows() }),
   summary: (s, a) => ('run' in a ? s.run(a.run).summary() : s.summary(a.prompt, a.metric, rest(a, 'prompt', 'metric'))),
-  compare: (s, a) => s.compare(a.a, a.b),
+  compare: (s, a) => s.compare(a.a, a.b, rest(a, 'a', 'b')),
   log(s, a) {
     // As with `start_run`: a number or an id says of which prompt in the options.
     const options = isObject(a.version) ? rest(a, 'prompt', 'version') : rest(a, 'version');

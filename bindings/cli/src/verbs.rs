@@ -138,7 +138,7 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::FinishRun(a) => call("finish_run", Writes, flags(a)?, Text(runs::run)),
         Verb::Rows(a) => call("rows", Reads, flags(a)?, Lines("rows")),
         Verb::Summary(a) => call("summary", Reads, a.arguments()?, Text(traces::summary)),
-        Verb::Compare(a) => call("compare", Reads, flags(a)?, Text(print::compare::comparison)),
+        Verb::Compare(a) => call("compare", Reads, a.arguments()?, Text(print::compare::comparison)),
         Verb::Log(a) => call("log", Writes, a.arguments()?, Text(traces::logged)),
         Verb::Score(a) => call("score", Writes, a.arguments()?, Text(traces::scored)),
         Verb::Flush => call("flush", Reads, Value::Null, Text(traces::flushed)),

@@ -295,7 +295,15 @@ define(Store, calls, {
       return parsed(text).runs.map((facts) => new Run(calls(this), facts));
     },
   },
-  compare: { verb: 'compare', args: (a, b) => ({ a: wire.runId(a), b: wire.runId(b) }), shape: parsed },
+  compare: {
+    verb: 'compare',
+    args(a, b, options) {
+      const out = snake(options);
+      if (Array.isArray(out.noise)) out.noise = out.noise.map(wire.runId);
+      return { ...out, a: wire.runId(a), b: wire.runId(b) };
+    },
+    shape: parsed,
+  },
   scorer: { verb: 'scorer', args: (scorer) => { const s = wire.scorer(scorer); return typeof s === 'string' ? { kind: 'function', name: s } : s; }, shape: parsed },
   log: {
     verb: 'log',

@@ -268,7 +268,8 @@ Exit code: 0 the run is finished, whatever its rows say: check and promote judge
   trialplate summary extraction latency_ms --by day --since 2026-11-01T00:00:00Z")]
     Summary(traces::Summary),
     /// Compare two runs, paired by item: the difference per metric, its interval, what got worse
-    #[command(after_help = "Example:\n  trialplate compare \"$RUN_A\" \"$RUN_B\"
+    #[command(after_help = "Examples:\n  trialplate compare \"$RUN_A\" \"$RUN_B\"
+  trialplate compare \"$RUN_A\" \"$RUN_B\" --primary quality --margin quality=0.2 --cluster document
 
 A is what is there, B is what might come. Exit code 0, whatever the comparison says: check and promote judge.")]
     Compare(runs::Compare),

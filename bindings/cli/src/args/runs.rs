@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{finite, pair};
-use crate::fail::Result;
+use crate::fail::{Failure, Result};
 use crate::input;
 
 #[derive(Args, Serialize)]
@@ -95,7 +95,7 @@ pub(crate) struct Runs {
     prompt: Option<String>,
 }
 
-#[derive(Args, Serialize)]
+#[derive(Args)]
 pub(crate) struct Compare {
     /// The first run: what is there
     #[arg(value_name = "RUN_A")]
@@ -103,6 +103,49 @@ pub(crate) struct Compare {
     /// The second run: what might come
     #[arg(value_name = "RUN_B")]
     b: String,
+    /// A metric that decides; may be given again. The others are secondary [default: all metrics]
+    #[arg(long, value_name = "METRIC")]
+    primary: Vec<String>,
+    /// The chance of a false alarm [default: 0.05]
+    #[arg(long, value_name = "NUMBER", value_parser = finite)]
+    alpha: Option<f64>,
+    /// The smallest difference in a metric that matters; may be given again
+    #[arg(long = "margin", value_name = "METRIC=NUMBER", value_parser = points)]
+    margins: Vec<(String, f64)>,
+    /// The member of the items' metadata that says which of them belong together
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Another run of one of the two versions, to know how far runs of one version lie apart; may be given again
+    #[arg(long, value_name = "RUN")]
+    noise: Vec<String>,
+}
+
+/// A metric and its points.
+fn points(text: &str) -> std::result::Result<(String, f64), String> {
+    let (metric, number) = pair(text)?;
+    Ok((metric, finite(&number)?))
+}
+
+impl Compare {
+    pub(crate) fn arguments(self) -> Result<Value> {
+        let mut margin = Map::new();
+        for (metric, points) in self.margins {
+            if margin.insert(metric.clone(), points.into()).is_some() {
+                return Err(Failure::usage(format!("--margin {metric} is given twice")));
+            }
+        }
+        let mut arguments = json!({"a": self.a, "b": self.b, "noise": self.noise, "margin": margin});
+        if !self.primary.is_empty() {
+            arguments["primary"] = self.primary.into();
+        }
+        if let Some(alpha) = self.alpha {
+            arguments["alpha"] = alpha.into();
+        }
+        if let Some(cluster) = self.cluster {
+            arguments["cluster"] = cluster.into();
+        }
+        Ok(arguments)
+    }
 }
 
 /// The first trial, which is the only one unless a run was started with more.

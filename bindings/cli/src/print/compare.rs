@@ -7,7 +7,7 @@ use super::{Style, Table, each, figure, members, plain, runs, signed, text};
 /// So many of the worst items are shown per metric.
 const SHOWN: usize = 5;
 
-const HEADS: [&str; 12] = [
+const HEADS: [&str; 13] = [
     "",
     "metric",
     ">n",
@@ -15,8 +15,9 @@ const HEADS: [&str; 12] = [
     ">A",
     ">B",
     ">B - A",
-    ">95% interval",
+    ">interval",
     ">p",
+    ">p adjusted",
     ">better",
     ">worse",
     "verdict",
@@ -27,7 +28,8 @@ pub(crate) fn comparison(v: &Value, style: &Style) -> String {
     let mut out =
         format!("{} {}\n{} {}\n", style.strong("A"), side(&v["run_a"]), style.strong("B"), side(&v["run_b"]));
     if v["dataset_changed"] == true {
-        out.push_str("the dataset changed between the runs; items that differ are not paired\n");
+        let items = super::count(&v["items_changed"], "item differs and is", "items differ and are");
+        out.push_str(&format!("the dataset changed between the runs; {items} not paired\n"));
     }
     for metric in each(&v["scorer_changed"]) {
         let text = format!(
@@ -38,34 +40,51 @@ pub(crate) fn comparison(v: &Value, style: &Style) -> String {
     }
     let metrics = &v["metrics"];
     if members(metrics).next().is_none() {
-        return out + "no metric is scored in either run\n";
-    }
-    out.push_str(&table(members(metrics).map(|(name, m)| (String::new(), name, m)), style));
-    for line in v["sentence"].as_str().unwrap_or_default().lines() {
-        out.push_str(line);
-        out.push('\n');
+        out.push_str("no metric is scored in either run\n");
+    } else {
+        out.push_str(&table(members(metrics).map(|(name, m)| (String::new(), name, m)), "p_holm", style));
+        // The first line on the dataset stands above already.
+        for line in v["sentence"].as_str().unwrap_or_default().lines() {
+            if !(v["dataset_changed"] == true && line.starts_with("The dataset changed")) {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
     }
     let strata = members(&v["strata"])
         .flat_map(|(stratum, s)| members(&s["metrics"]).map(|(name, m)| (super::one_line(stratum), name, m)));
     if v["strata"].as_object().is_some_and(|strata| !strata.is_empty()) {
         out.push_str("\nby stratum (where to look, not a verdict)\n");
-        out.push_str(&table(strata, style));
+        out.push_str(&table(strata, "p_bh", style));
     }
-    let worst: String = members(metrics).map(|(name, m)| worst(v, name, m)).collect();
+    if v["figures"].as_object().is_some_and(|figures| !figures.is_empty()) {
+        out.push_str("\nfigures (less is better, not a verdict)\n");
+        out.push_str(&figures(&v["figures"], style));
+    }
+    let worst: String = members(metrics).map(|(name, m)| worst(name, m)).collect();
     if !worst.is_empty() {
         out.push_str(&format!("\nworst regressions\n{worst}"));
     }
     out
 }
 
-fn table<'v>(rows: impl Iterator<Item = (String, &'v String, &'v Value)>, style: &Style) -> String {
+fn interval(of: &Value) -> String {
+    match (&of["ci_low"], &of["ci_high"]) {
+        (Value::Null, _) | (_, Value::Null) => String::new(),
+        (low, high) => format!("[{}, {}]", signed(low), signed(high)),
+    }
+}
+
+fn table<'v>(
+    rows: impl Iterator<Item = (String, &'v String, &'v Value)>,
+    adjusted: &str,
+    style: &Style,
+) -> String {
     let mut table = Table::new(style, &HEADS);
     for (stratum, name, m) in rows {
-        let interval = match (&m["ci_low"], &m["ci_high"]) {
-            (Value::Null, _) | (_, Value::Null) => String::new(),
-            (low, high) => format!("[{}, {}]", signed(low), signed(high)),
-        };
         let missing = if m["n_missing"] == 0 { String::new() } else { text(&m["n_missing"]) };
+        // One metric alone has nothing to be adjusted for.
+        let adjusted = if m[adjusted] == m["p_value"] { String::new() } else { p(&m[adjusted]) };
         table.row([
             stratum,
             name.clone(),
@@ -74,11 +93,32 @@ fn table<'v>(rows: impl Iterator<Item = (String, &'v String, &'v Value)>, style:
             figure(&m["mean_a"]),
             figure(&m["mean_b"]),
             signed(&m["diff"]),
-            interval,
+            interval(m),
             p(&m["p_value"]),
+            adjusted,
             text(&m["improved"]),
             text(&m["regressed"]),
             verdict(&m["verdict"], style),
+        ]);
+    }
+    table.print()
+}
+
+fn figures(figures: &Value, style: &Style) -> String {
+    let heads = ["figure", ">n", ">A", ">B", ">B - A", ">interval", ">p50 A", ">p50 B", ">p90 A", ">p90 B"];
+    let mut table = Table::new(style, &heads);
+    for (name, f) in members(figures) {
+        table.row([
+            name.clone(),
+            text(&f["n"]),
+            figure(&f["mean_a"]),
+            figure(&f["mean_b"]),
+            signed(&f["diff"]),
+            interval(f),
+            figure(&f["p50"]["a"]),
+            figure(&f["p50"]["b"]),
+            figure(&f["p90"]["a"]),
+            figure(&f["p90"]["b"]),
         ]);
     }
     table.print()
@@ -95,26 +135,23 @@ fn p(value: &Value) -> String {
 fn verdict(verdict: &Value, style: &Style) -> String {
     match verdict.as_str() {
         Some("b_better") => style.good("B better"),
+        Some("b_better_small") => style.good("B better, by less than matters"),
         Some("b_worse") => style.bad("B worse"),
+        Some("b_worse_small") => style.bad("B worse, by less than matters"),
+        Some("no_meaningful_difference") => "no difference that matters".to_owned(),
+        // Strata: the heading says it.
+        Some("exploratory") | None => String::new(),
         Some(other) => style.unsure(&other.replace('_', " ")),
-        None => String::new(),
     }
 }
 
 /// The items that lost most under B, of one metric.
-fn worst(v: &Value, metric: &str, m: &Value) -> String {
-    let lower_is_better = m["direction"] == "lower";
-    let loss = |item: &Value| item["diff"][metric].as_f64().map(|d| if lower_is_better { d } else { -d });
-    let mut items: Vec<(f64, &Value)> = each(&v["items"])
-        .filter_map(|item| Some((loss(item)?, item)))
-        .filter(|(loss, _)| *loss > 0.0)
+fn worst(metric: &str, m: &Value) -> String {
+    let mut shown: Vec<String> = each(&m["regressed_items"])
+        .take(SHOWN)
+        .map(|item| format!("{} {} -> {}", text(&item["key"]), plain(&item["a"]), plain(&item["b"])))
         .collect();
-    items.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let more = items.len().saturating_sub(SHOWN);
-    let shown = items.iter().take(SHOWN).map(|(_, item)| {
-        format!("{} {} -> {}", text(&item["key"]), plain(&item["a"][metric]), plain(&item["b"][metric]))
-    });
-    let mut shown: Vec<String> = shown.collect();
+    let more = m["regressed"].as_u64().unwrap_or(0).saturating_sub(shown.len() as u64);
     if more > 0 {
         shown.push(format!("and {more} more"));
     }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _CELL = "padding:2px 10px;text-align:left;vertical-align:top;border-bottom:1px solid rgba(128,128,128,.3)"
 _COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "cannot-tell": "#9a6700", "b_better": "#1a7f37", "b_worse": "#cf222e"}
+_COLOURS |= {"b_better_small": "#1a7f37", "b_worse_small": "#cf222e", "invalid_missing": "#9a6700"}
 
 
 class _Html(str):
@@ -77,9 +78,9 @@ def comparison_html(comparison: Comparison) -> str:
     rows = []
     for name, m in comparison.metrics.items():
         interval = "" if m.ci_low is None else f"{_number(m.ci_low)} to {_number(m.ci_high)}"
-        figures = (m.n, _number(m.mean_a), _number(m.mean_b), _number(m.diff), interval, _number(m.p_value))
+        figures = (m.n, _number(m.mean_a), _number(m.mean_b), _number(m.diff), interval, _number(m.p_holm))
         rows.append((name, *figures, _coloured(m.verdict), f"{m.improved} / {m.unchanged} / {m.regressed}"))
-    head = ("metric", "n", "mean a", "mean b", "b − a", "95 % interval", "p", "verdict", "better / same / worse")
+    head = ("metric", "n", "mean a", "mean b", "b − a", "interval", "p (Holm)", "verdict", "better / same / worse")
     a, b = comparison.run_a, comparison.run_b
     return _titled(f"{a.prompt} version {a.version} and {b.prompt} version {b.version}", _table(head, rows))
 

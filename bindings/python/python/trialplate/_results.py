@@ -373,21 +373,109 @@ class Row(Result):
 
 
 @_record
+class RegressedItem(Result):
+    """An item that the second run scores worse."""
+
+    key: str
+    a: float
+    b: float
+    diff: float
+
+
+@_record
+class McNemar(Result):
+    """A pass/fail metric on the same items: the exact test, and the interval of Bonett and Price.
+
+    Attributes:
+        only_a: items that passed in the first run only; `only_b` in the second only.
+        p_mid: the p-value with half the probability of what was seen.
+    """
+
+    only_a: int
+    only_b: int
+    diff: float
+    p_value: float
+    p_mid: float
+    ci_low: float
+    ci_high: float
+
+
+@_record
+class NoiseFloor(Result):
+    """What the difference between two runs of the same version looks like: nothing but noise.
+
+    Attributes:
+        source: `runs` if more runs of one version were given, `trials` if it is known from trials within the two.
+        sd: the standard deviation of such a difference; `half_width` that of its interval.
+        largest: the largest difference between two of the runs that were given.
+        within: whether the difference of the comparison is no larger than that.
+    """
+
+    source: str
+    runs: int
+    sd: float
+    half_width: float
+    df: int
+    largest: float | None
+    within: bool
+
+
+@_record
+class WorstCase(Result):
+    """The comparison as if every missing score of the second run were the worst, and of the first the best.
+
+    Attributes:
+        items: items that lack a score in one of the runs.
+        holds: whether the verdict stays what it is, several metrics aside.
+    """
+
+    items: int
+    diff: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    range_low: float
+    range_high: float
+    range_declared: bool
+    holds: bool
+
+
+@_record
 class MetricComparison(Result):
     """One metric in two runs, paired by item.
 
     Attributes:
-        n: items scored in both runs; `n_missing` the ones that are not.
-        diff: the second run minus the first; `se` its standard error, `ci_low` and `ci_high` its 95 % interval.
-        verdict: `b_better`, `b_worse` or `undecided`; the status where there is no test.
+        role: `primary` (it decides), `secondary`, or `exploratory` (in strata).
+        n: items scored in both runs; `n_missing` the ones that are not, `missing_share` of the comparable ones.
+        n_error_a: rows with an error and no score; `n_error_b` in the second run.
+        n_clusters: clusters among the items, if they were asked for.
+        diff: the second run minus the first; `se` its standard error, `ci_low` and `ci_high` its interval.
+        p_holm: the p-value adjusted for the metrics of the same role; a claim needs it at or below alpha.
+        p_bh: in strata, the p-value adjusted over the strata (Benjamini-Hochberg).
+        effect_size: the difference over the standard deviation of the items' differences.
+        mde: the smallest difference that this comparison sees with 80 % power.
+        verdict: `b_better`, `b_worse` or `undecided`; with a margin also `b_better_small`, `b_worse_small`,
+            `no_meaningful_difference`. `invalid_missing`, `not_comparable`, `exploratory`, or the status.
         improved: items that the second run scores better; `regressed` worse, `unchanged` the same.
+        regressed_items: the worst of them, at most 10.
+        mcnemar: of a metric that is true or false: the exact test.
+        repeat_share: the share of the noise that more trials could remove; `repeat_advice` what helps.
+        noise_floor: how far two runs of one version lie apart, if that is known.
+        worst_case: if every missing score were the worst; None if nothing is missing.
     """
 
     _shown = ("n", "mean_a", "mean_b", "diff", "ci_low", "ci_high", "p_value", "verdict", "regressed")
 
     status: str
+    role: str
     n: int
     n_missing: int
+    n_missing_a: int
+    n_missing_b: int
+    missing_share: float | None
+    n_error_a: int
+    n_error_b: int
+    n_clusters: int | None
     mean_a: float | None
     mean_b: float | None
     sd_a: float | None
@@ -395,13 +483,63 @@ class MetricComparison(Result):
     se_a: float | None
     se_b: float | None
     diff: float | None
+    sd_diff: float | None
+    se: float | None
+    df: float | None
+    t: float | None
+    p_value: float | None
+    p_holm: float | None
+    p_bh: float | None
+    ci_low: float | None
+    ci_high: float | None
+    margin: float | None
+    effect_size: float | None
+    mde: float | None
+    verdict: str
+    improved: int
+    unchanged: int
+    regressed: int
+    regressed_items: list[RegressedItem]
+    mcnemar: McNemar | None
+    repeat_share: float | None
+    repeat_advice: str | None
+    noise_floor: NoiseFloor | None
+    worst_case: WorstCase | None
+    direction: str
+    sentence: str
+
+
+@_record
+class QuantileComparison(Result):
+    """A quantile in two runs, its difference and the interval of that; an end that can't be bounded is None."""
+
+    a: float | None
+    b: float | None
+    diff: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+
+@_record
+class FigureComparison(Result):
+    """Milliseconds, dollars or tokens in two runs, paired by item; less is better. Not a verdict."""
+
+    _shown = ("n", "mean_a", "mean_b", "diff", "ci_low", "ci_high")
+
+    status: str
+    n: int
+    n_missing: int
+    mean_a: float | None
+    mean_b: float | None
+    diff: float | None
     se: float | None
     df: float | None
     t: float | None
     p_value: float | None
     ci_low: float | None
     ci_high: float | None
-    verdict: str
+    p50: QuantileComparison
+    p90: QuantileComparison
     improved: int
     unchanged: int
     regressed: int
@@ -432,17 +570,25 @@ class Comparison(Result):
     """Two runs compared, paired by item.
 
     Attributes:
-        dataset_changed: whether the runs saw different versions of the dataset; items that differ are not paired.
+        dataset_changed: whether the runs saw different versions of the dataset; the `items_changed` that differ are
+            not paired.
         scorer_changed: metrics that the two runs took from different scorers: not comparable.
+        noise: more runs that the noise floor was taken from.
+        figures: `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`, as far as rows carry them.
     """
 
     _shown = ("metrics", "sentence")
 
     run_a: RunInfo
     run_b: RunInfo
+    alpha: float
+    cluster: str | None
     dataset_changed: bool
+    items_changed: int
     scorer_changed: list[str]
+    noise: list[str]
     metrics: dict[str, MetricComparison]
+    figures: dict[str, FigureComparison]
     items: list[ItemComparison]
     strata: dict[str, StratumComparison]
     sentence: str

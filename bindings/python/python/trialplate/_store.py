@@ -15,7 +15,7 @@ from ._native import PromptVersion
 # A process that opens a store and gets a prompt imports none of this: it would take longer than the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Any
@@ -482,13 +482,44 @@ class Store(_native.Store):
         run = self.start_run(version, dataset, scorers=given, trials=trials, name=name, prompt=prompt)
         return evaluate(self, run, task, given or [], concurrency=concurrency, progress=progress)
 
-    def compare(self, a: Run | str, b: Run | str) -> Comparison:
+    def compare(
+        self,
+        a: Run | str,
+        b: Run | str,
+        *,
+        primary: Sequence[str] | None = None,
+        alpha: float | None = None,
+        margin: Mapping[str, float] | None = None,
+        cluster: str | None = None,
+        noise: Sequence[Run | str] | None = None,
+    ) -> Comparison:
         """Two runs, paired by item: per metric the difference, its interval, a verdict, and what got worse.
 
+        Args:
+            primary: the metrics that decide, adjusted together (Holm); all of them by default. The others are
+                secondary then, and adjusted among themselves.
+            alpha: the chance of a false alarm, 0.05 by default; intervals are 1-alpha intervals.
+            margin: the smallest difference that matters, by metric.
+            cluster: the member of the items' metadata that says which of them belong together (document, topic).
+            noise: more runs of either version on the same dataset: how far they lie apart is the noise floor.
+
         Raises:
-            InvalidError: `invalid-argument` if they are about different datasets.
+            NotFoundError: `run-not-found`.
+            InvalidError: `invalid-argument` if they are about different datasets; if a metric is scored in neither or
+                named twice, an alpha or a margin makes no sense, no item names a cluster, or a noise run is of
+                another version or dataset, or there already.
         """
-        return records.Comparison.from_dict(self._call("compare", a=getattr(a, "id", a), b=getattr(b, "id", b)))
+        found = self._call(
+            "compare",
+            a=getattr(a, "id", a),
+            b=getattr(b, "id", b),
+            primary=primary,
+            alpha=alpha,
+            margin=margin,
+            cluster=cluster,
+            noise=None if noise is None else [getattr(run, "id", run) for run in noise],
+        )
+        return records.Comparison.from_dict(found)
 
     # ---- production
 
