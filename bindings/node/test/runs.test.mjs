@@ -97,6 +97,15 @@ test('compare', async (t) => {
   assert.equal(typeof found.items[0].diff.some_metric, 'number');
   assert.equal(found.runA.versionId, a.id);
   assert.match(found.sentence, /some_metric/);
+  const again = await store.evaluate(a, ds, { task: (item) => item.input.some_key % 3, scorers: [some_metric] });
+  const more = store.compare(one, two, { primary: ['some_metric'], alpha: 0.1, margin: { some_metric: 5 }, cluster: 'stratum', noise: [again] });
+  assert.deepEqual([more.alpha, more.cluster, more.noise], [0.1, 'stratum', [again.id]]);
+  assert.equal(more.metrics.some_metric.nClusters, 2);
+  assert.deepEqual([more.metrics.some_metric.margin, more.metrics.some_metric.noiseFloor.halfWidth], [5, 0]);
+  assert.equal(more.strata.even.metrics.some_metric.verdict, 'exploratory');
+  assert.equal(typeof more.figures.latencyMs.p90.diff, 'number');
+  assert.throws(() => store.compare(one, two, { alpha: 1 }), { code: 'invalid-argument' });
+  assert.throws(() => store.compare(one, two, { nonsense: 1 }), { code: 'invalid-argument' });
 });
 
 test('evaluate: concurrency, errors, scorers, resume', async (t) => {

@@ -51,8 +51,13 @@ async function main(): Promise<void> {
   for (const item of run.pending()) run.record(item, { output: 1, scores: { q: null }, latencyMs: 1 });
   const found: Comparison = store.compare(run, run.id);
   const low: number | null | undefined = found.metrics.q?.ciLow;
+  const more = store.compare(run, run.id, { primary: ['q'], alpha: 0.1, margin: { q: 0.2 }, cluster: 'doc', noise: [run, run.id] });
+  const half: number | undefined = more.metrics.q?.noiseFloor?.halfWidth;
+  const median: number | null | undefined = more.figures.latencyMs?.p50.diff;
+  // @ts-expect-error a margin is a number
+  store.compare(run, run.id, { margin: { q: '0.2' } });
   await store.closeAsync();
-  void [low];
+  void [low, half, median];
 }
 
 try {

@@ -205,6 +205,22 @@ class Runs(WithRuns):
         self.assertEqual(c.to_dict()["metrics"]["quality"]["p_value"], m.p_value)
         json.dumps(c.to_dict())
 
+    def test_compare_with_options(self):
+        a = self.scored(self.v, lambda i: 3 + i % 2)
+        b = self.scored(self.w, lambda i: 3 + i % 2 + (1 if i % 3 else -0.5))
+        again = self.scored(self.v, lambda i: 3 + i % 2 + 0.25 * (i % 5 == 0))
+        c = self.store.compare(a, b, primary=("quality",), alpha=0.1, margin={"quality": 5}, noise=[again])
+        m = c.metrics["quality"]
+        self.assertEqual((m.role, m.verdict, m.margin, c.alpha), ("primary", "b_better_small", 5, 0.1))
+        self.assertEqual((m.noise_floor.source, m.noise_floor.runs, m.noise_floor.within), ("runs", 2, False))
+        self.assertEqual((m.regressed_items[0].diff, len(m.regressed_items)), (-0.5, 7))
+        self.assertEqual((c.noise, c.cluster, c.figures, m.mcnemar), ([again.id], None, {}, None))
+        self.assertEqual(self.store.compare(a, b, cluster="stratum").metrics["quality"].n_clusters, 2)
+        self.assertEqual(c.strata["odd"].metrics["quality"].verdict, "exploratory")
+        for wrong in ({"alpha": 1}, {"margin": {"quality": 0}}, {"primary": ["other"]}, {"cluster": "x"}, {"noise": [a]}):
+            with self.fails("invalid-argument", InvalidError):
+                self.store.compare(a, b, **wrong)
+
 
 class Evaluating(WithRuns):
     def test_the_loop(self):

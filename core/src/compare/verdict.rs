@@ -55,10 +55,12 @@ impl MetricComparison {
             self.regressed,
             self.unchanged
         );
-        let no_verdict = match self.verdict.as_str() {
-            "invalid_missing" | "not_comparable" => format!("{} ", self.head(0)),
-            _ => String::new(),
-        };
+        // Scores of two judges are two different things: the figures stay, and say nothing.
+        if self.verdict == "not_comparable" {
+            return self.head(0);
+        }
+        let no_verdict =
+            if self.verdict == "invalid_missing" { format!("{} ", self.head(0)) } else { String::new() };
         let (Some(diff), Some(a), Some(b)) = (self.diff, self.mean_a, self.mean_b) else {
             let what = match self.n {
                 0 => "no item is scored in both runs as the same item",

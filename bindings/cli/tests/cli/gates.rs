@@ -111,6 +111,16 @@ fn comparisons_name_what_got_worse() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert_eq!(shop.json(&["compare", &a, &b])["metrics"]["quality"]["verdict"], "b_worse");
+    let small =
+        shop.ok(&["compare", &a, &b, "--margin", "quality=9", "--primary", "quality", "--alpha", "0.1"]);
+    assert!(small.contains("B worse, by less than matters") && small.contains("90% CI"), "{small}");
+    for wrong in [["--margin", "quality=0"], ["--alpha", "1"], ["--cluster", "x"], ["--noise", a.as_str()]] {
+        assert_eq!(
+            shop.run(&[&["compare", &a, &b][..], &wrong].concat()).error(),
+            (2, "invalid-argument"),
+            "{wrong:?}"
+        );
+    }
     assert!(shop.ok(&["summary", &a]).contains("10 of 10 rows, no errors"));
     assert_eq!(shop.ok(&["rows", &a]).lines().count(), 10);
     assert_eq!(shop.json(&["runs", "x"])["runs"].as_array().unwrap().len(), 2);
