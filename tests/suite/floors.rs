@@ -19,9 +19,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("formats", 5),
     ("stats", 6),
     ("compare", 7),
+    ("calibration", 8),
     ("experiments", 7),
-    ("gates", 8),
-    ("store", 9),
+    ("gates", 9),
+    ("store", 10),
 ];
 
 /// Pure mathematics: what it may import is said by name.

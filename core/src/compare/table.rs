@@ -38,6 +38,11 @@ impl Table {
         self.items.values().flat_map(|item| &item.rows)
     }
 
+    /// An item's rows.
+    pub(crate) fn rows_of(&self, key: &ItemKey) -> &[Row] {
+        self.items.get(key).map(|item| item.rows.as_slice()).unwrap_or_default()
+    }
+
     /// The content id that an item had when it was run.
     pub(crate) fn item_id(&self, key: &ItemKey) -> Option<ContentId> {
         self.items.get(key)?.id
@@ -61,12 +66,6 @@ impl Table {
     pub(crate) fn all_boolean(&self, metric: &MetricName) -> bool {
         let mut scores = self.rows().filter_map(|row| row.scores.get(metric));
         scores.all(|score| matches!(score, ScoreValue::Bool(_) | ScoreValue::Missing))
-    }
-
-    /// How many of an item's rows have a score.
-    pub(crate) fn scored(&self, key: &ItemKey, metric: &MetricName) -> usize {
-        let rows = self.items.get(key).map(|item| item.rows.as_slice()).unwrap_or_default();
-        rows.iter().filter(|row| row.scores.get(metric).and_then(|score| score.as_number()).is_some()).count()
     }
 
     /// An item's mean of a figure that rows carry beside their scores.
