@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, OnDataset, Side};
 use super::look::Look;
-use super::words::{Level, count, percent};
+use super::words::{Level, count, lacking, percent};
 use super::{items, means, rates};
 use crate::calibration::Calibration;
 use crate::error::Result;
@@ -52,31 +52,31 @@ fn by_scores(
     if look.missing == 0 {
         return Ok(result);
     }
-    let lacking = format!("{} of {} a score", count(look.missing, "item lacks", "items lack"), look.total);
+    let lack = format!("{} a score", lacking(look.missing, look.total));
     if look.missing as f64 > MAX_MISSING * look.total as f64 {
         let share = percent(look.missing as f64 / look.total as f64);
-        let because = format!("No verdict: {lacking} ({share}; {} may).", percent(MAX_MISSING));
+        let because = format!("No verdict: {lack} ({share}; {} may).", percent(MAX_MISSING));
         withhold(&mut result, &because);
         return Ok(result);
     }
     // What is missing is never dropped from a pass: it counts as the worst that it can have been.
     let because = match (worst_and_best(check, &look), result.outcome) {
         (_, Outcome::Fail) => return Ok(result),
-        (_, Outcome::CannotTell) => format!("Besides, {lacking}."),
+        (_, Outcome::CannotTell) => format!("Besides, {lack}."),
         (None, _) => format!(
-            "{lacking}, and nothing says how bad it may be: declare min and max with `metric`, so that it can count as the worst."
+            "{lack}, and nothing says how bad it may be: declare min and max with `metric`, so that it can count as the worst."
         ),
         (Some(ends), _) => {
             let worst = judge(check, &look.at_worst(check, metric, on, ends))?;
             if worst.outcome == Outcome::Pass {
                 result.sentence = format!(
-                    "{} {lacking}; counted as the worst possible it passes all the same.",
+                    "{} {lack}; counted as the worst possible it passes all the same.",
                     result.sentence
                 );
                 return Ok(result);
             }
             format!(
-                "{lacking}; if what is missing were the worst possible, it would not pass, so the pass is withheld."
+                "{lack}; if what is missing were the worst possible, it would not pass, so the pass is withheld."
             )
         }
     };

@@ -92,3 +92,8 @@ pub(super) fn whole(n: u64) -> String {
         text
     })
 }
+
+/// "1 item of 50 lacks", "3 items of 50 lack".
+pub(super) fn lacking(n: u64, total: u64) -> String {
+    format!("{} of {total} {}", count(n, "item", "items"), if n == 1 { "lacks" } else { "lack" })
+}
