@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ._data import Dataset, Run
     from ._evaluate import Output
     from ._results import (
+        Agreement,
+        Calibration,
         Change,
         CheckResult,
         Comparison,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         Metric,
         MetricComparison,
         MetricSummary,
+        Needed,
         Pending,
         Prompt,
         Report,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
         TraceScore,
         Verdict,
         VerdictKey,
+        Withdrawal,
     )
     from ._specs import Check, Gate, Scorer
 
@@ -94,8 +98,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Agreement",
     "AlreadyExistsError",
     "BusyError",
+    "Calibration",
     "Change",
     "Check",
     "CheckResult",
@@ -122,6 +128,7 @@ __all__ = [
     "Metric",
     "MetricComparison",
     "MetricSummary",
+    "Needed",
     "NotFoundError",
     "Output",
     "Pending",
@@ -143,6 +150,7 @@ __all__ = [
     "TrialplateError",
     "Verdict",
     "VerdictKey",
+    "Withdrawal",
     "__version__",
     "open",
     "stats",
