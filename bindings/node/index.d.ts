@@ -19,7 +19,7 @@ export type ErrorCode =
   | 'invalid-id' | 'ambiguous-id' | 'invalid-content' | 'invalid-json' | 'missing-variable' | 'invalid-placeholder'
   | 'unsupported-template' | 'invalid-selector' | 'version-of-another-prompt' | 'invalid-item' | 'duplicate-item'
   | 'invalid-score' | 'score-out-of-range' | 'invalid-trace' | 'invalid-schema' | 'schema-mismatch' | 'invalid-gate' | 'invalid-scorer'
-  | 'invalid-argument' | 'unknown-verb' | 'invalid-time' | 'too-large' | 'closed' | 'label-protected' | 'gate-refused'
+  | 'invalid-argument' | 'unknown-verb' | 'invalid-time' | 'too-large' | 'closed' | 'label-protected' | 'gate-refused' | 'auto-refused' | 'run-not-finished' | 'run-withdrawn'
   | 'nothing-to-roll-back' | 'reason-required' | 'read-only' | 'damaged' | 'damaged-record' | 'not-a-store' | 'newer-format'
   | 'locks-unsupported' | 'busy' | 'storage' | 'panic' | (string & {});
 
@@ -140,6 +140,8 @@ export interface PromoteOptions extends MoveOptions {
   to: string;
   /** Moves the label against the gate's verdict, for this reason, which is logged for ever. */
   override?: string;
+  /** Nobody asked for it: only on a pass, only forward, and never to what was rolled back. @default false */
+  auto?: boolean;
 }
 
 export interface LabelMove {
@@ -154,6 +156,8 @@ export interface LabelMove {
   verdict: string | null;
   rollback: boolean;
   override: boolean;
+  /** Nobody asked for it: the version passed the gate of a label that moves by itself. */
+  auto: boolean;
 }
 export interface PromptSummary {
   name: string;
@@ -171,34 +175,54 @@ export interface Diff {
 }
 
 export type CheckMode = 'bound' | 'point';
-export interface CheckSpec {
+export interface JudgedOptions {
+  /** What to do with a judge that was not calibrated against people. @default "report": it decides nothing */
+  uncalibrated?: 'report' | 'allow';
+}
+export interface NoRegressionOptions extends JudgedOptions {
+  tolerance?: number;
+  kind?: 'relative' | 'absolute';
+  mode?: CheckMode;
+  /** Which bound. @default "auto" */
+  bound?: 'auto' | 'betting' | 't';
+  /** The member of the items' metadata that names what belongs together, such as a document. */
+  cluster?: string;
+  /** More items than this with a severe drop fail, whatever the mean says. */
+  maxSevere?: number;
+  /** A drop of so many points is severe. @default 2 */
+  severeDrop?: number;
+  /** What an output that failed counts as. @default "missing" */
+  onError?: 'missing' | 'worst';
+}
+export interface CheckSpec extends NoRegressionOptions {
   check: string;
   metric?: string;
   dataset?: string | Dataset;
   atLeast?: number | null;
   atMost?: number | null;
-  tolerance?: number;
-  kind?: 'relative' | 'absolute';
-  mode?: CheckMode;
+  allow?: number;
+  maxNewFailures?: number;
 }
 /** Checks of a gate. What is left out is the core's default. */
 export class Check {
-  /** Every item stays at or above a floor. */
-  static itemFloor(metric: string, atLeast: number | { atLeast: number }): CheckSpec;
+  /** Every item stays at or above a floor; `allow` of them may not. */
+  static itemFloor(metric: string, atLeast: number | ({ atLeast: number; allow?: number } & JudgedOptions)): CheckSpec;
   /** The mean is not worse than that of the version that holds the label. @default tolerance 0.05, mode "bound" */
-  static noRegression(metric: string, options?: { tolerance?: number; kind?: 'relative' | 'absolute'; mode?: CheckMode }): CheckSpec;
+  static noRegression(metric: string, options?: NoRegressionOptions): CheckSpec;
   /** The mean is at least so much (at most, where lower is better). @default mode "bound" */
-  static mean(metric: string, atLeast: number | { atLeast: number }, options?: { mode?: CheckMode }): CheckSpec;
+  static mean(metric: string, atLeast: number | { atLeast: number }, options?: { mode?: CheckMode } & JudgedOptions): CheckSpec;
   /** A rate is at least, or at most, so much. @default mode "point" */
-  static rate(metric: string, options: { atLeast?: number; atMost?: number; mode?: CheckMode }): CheckSpec;
+  static rate(metric: string, options: { atLeast?: number; atMost?: number; mode?: CheckMode } & JudgedOptions): CheckSpec;
   /** Enough of the outputs satisfy `responseSchema`. @default atLeast 0.99, mode "point" */
   static format(options?: { atLeast?: number; mode?: CheckMode }): CheckSpec;
-  /** On a set of probes no item scores worse than under the version that holds the label. */
-  static notMorePermissive(options: { dataset: string | Dataset; metric: string }): CheckSpec;
+  /** On a set of probes no item scores worse than under the version that holds the label; `maxNewFailures` may. */
+  static notMorePermissive(options: { dataset: string | Dataset; metric: string; maxNewFailures?: number } & JudgedOptions): CheckSpec;
 }
 export interface GateSpec {
   dataset: string | Dataset;
   checks: CheckSpec[];
+  /** What to do where the data leave a check open. @default "block" */
+  inconclusive?: 'block' | 'allow';
   id?: string;
 }
 /** A list of checks over a dataset; all of them must pass. */
@@ -206,6 +230,7 @@ export class Gate implements GateSpec {
   constructor(gate: GateSpec);
   readonly dataset: string | Dataset;
   readonly checks: CheckSpec[];
+  readonly inconclusive?: 'block' | 'allow';
 }
 
 export type Outcome = 'pass' | 'fail' | 'cannot-tell';
@@ -223,6 +248,76 @@ export interface CheckResult {
   upper: number | null;
   threshold: number | null;
   items: Array<{ key: string; baseline: number | null; candidate: number | null }>;
+  /** How much worse it may be, in the metric's own points. */
+  allowed?: number;
+  /** How sure the bounds are; it rises with every run of a version. */
+  confidence?: number;
+  rule?: 't' | 'betting' | 'zero_variance' | 'point';
+  /** Which run of this version on this dataset it is, from the second on. */
+  attempt?: number;
+  /** How many items dropped severely. */
+  severe?: number;
+  /** Why it cannot tell. */
+  open?: 'not-shown' | 'invalid-missing' | 'no-evidence' | 'uncalibrated-judge';
+  /** What would settle it: so many items, with this chance. */
+  needed?: { items: number; chance?: number };
+}
+/** How far a judge and people agree on a part of the labels. */
+export interface Agreement {
+  n: number;
+  kappa: number | null;
+  kappaLow: number | null;
+  kappaHigh: number | null;
+  /** The share of labels on which both said the same. */
+  agreement: number | null;
+  /** How much too high the judge is, in the metric's points. */
+  bias: number | null;
+  biasLow: number | null;
+  biasHigh: number | null;
+}
+/** How far one judge agrees with people on one metric. */
+export interface Calibration extends Agreement {
+  metric: string;
+  /** The content id of the judge's configuration. */
+  scorer: string;
+  source: string;
+  /** Labelled items or traces; `n` counts labels. */
+  units: number;
+  unlabelled: number;
+  weights: 'quadratic' | 'unweighted';
+  /** What people gave: each category's share. */
+  prevalence: Record<string, number>;
+  humanMean: number | null;
+  judgeMean: number | null;
+  /** The mean of everything that was judged, corrected by the labels. */
+  correctedMean: number | null;
+  correctedLow: number | null;
+  correctedHigh: number | null;
+  strata: Record<string, Agreement>;
+  /** By the length of the output, in thirds. */
+  lengths: Record<string, Agreement>;
+  level: 'usable' | 'usable with human spot checks' | 'not usable for gates';
+  sentence: string;
+  at: string;
+  seq: number;
+}
+export interface CalibrateOptions {
+  /** The run whose rows hold both scores, with `human`: the metric that holds what people said. */
+  run?: string | Run;
+  human?: string;
+  /** The prompt whose traces hold both scores, from a judge and from a human. */
+  prompt?: string;
+  version?: VersionInput;
+  since?: TimeInput;
+  until?: TimeInput;
+  /** Which judge, if several scored the traces: the scorer, or its id. */
+  judge?: ScorerInput;
+}
+/** That a run was taken out of the evidence, and why. */
+export interface Withdrawal {
+  at: string;
+  actor: string | null;
+  reason: string;
 }
 export interface Verdict {
   id: string;
@@ -240,7 +335,17 @@ export interface Verdict {
   };
   checks: CheckResult[];
   evidence: Array<{ run: string; version: number; rowsRoot: string }>;
+  /** The runs that were withdrawn, and say nothing any more. */
+  withdrawn?: string[];
+  /** Whether the gate's policy lets the version pass although the data leave a check open. */
+  allowed?: true;
   at: string;
+}
+/** What `check` with `auto` came to. */
+export interface Checked extends Verdict {
+  moved: LabelMove | null;
+  /** Why the label did not move on a pass. */
+  held: string | null;
 }
 
 export interface NewItem {
@@ -395,6 +500,8 @@ export interface RunFacts {
   readonly actor: string | null;
   readonly finishedAt: string | null;
   readonly rowsRoot: string | null;
+  /** That it was withdrawn: it can be read, and is evidence for nothing. */
+  readonly withdrawn: Withdrawal | null;
 }
 /** One version on one dataset version. A row is durable when `record` returns (or its promise is kept). */
 export class Run implements RunFacts {
@@ -414,6 +521,7 @@ export class Run implements RunFacts {
   readonly actor: string | null;
   readonly finishedAt: string | null;
   readonly rowsRoot: string | null;
+  readonly withdrawn: Withdrawal | null;
   /** How many rows it had when it was finished. */
   readonly rowCount: number | null;
   /** The items and trials that have no row yet. */
@@ -426,6 +534,9 @@ export class Run implements RunFacts {
   /** It takes no more rows, and becomes evidence for gates. */
   finish(): this;
   finishAsync(): Promise<this>;
+  /** Takes it out of the evidence, for ever; it can still be read, and still counts as a run. */
+  withdraw(reason: string | { reason: string }): this;
+  withdrawAsync(reason: string | { reason: string }): Promise<this>;
   rows(): Row[];
   summary(): RunSummary;
 }
@@ -813,15 +924,21 @@ export class Store {
   rollback(name: string, label: string, options?: { to?: VersionInput; reason?: string }): LabelMove;
   rollbackAsync(name: string, label: string, options?: { to?: VersionInput; reason?: string }): Promise<LabelMove>;
 
-  /** Binds a gate to a label, and gives its content id. */
-  protect(name: string, label: string, gate: GateSpec): string;
-  protectAsync(name: string, label: string, gate: GateSpec): Promise<string>;
+  /**
+   * Binds a gate to a label, and gives its content id. With `auto` the label moves by itself, whenever a run is finished
+   * whose version passes, is newer than the one that holds the label and was never rolled back.
+   */
+  protect(name: string, label: string, gate: GateSpec, options?: { auto?: boolean }): string;
+  protectAsync(name: string, label: string, gate: GateSpec, options?: { auto?: boolean }): Promise<string>;
   unprotect(name: string, label: string, reason: string | { reason: string }): void;
   unprotectAsync(name: string, label: string, reason: string | { reason: string }): Promise<void>;
-  gate(name: string, label: string): { id: string; dataset: string; checks: CheckSpec[] };
+  gate(name: string, label: string): { id: string; dataset: string; checks: CheckSpec[]; inconclusive?: 'allow'; auto: boolean };
   /** Judges a version by the gate of a label, and stores the verdict. Nothing moves. */
   check(name: string, version: VersionInput, label: string): Verdict;
   checkAsync(name: string, version: VersionInput, label: string): Promise<Verdict>;
+  /** With `auto` the label moves in the same step if it may. */
+  check(name: string, version: VersionInput, label: string, options: { auto?: boolean }): Checked;
+  checkAsync(name: string, version: VersionInput, label: string, options: { auto?: boolean }): Promise<Checked>;
   /** Moves a label if its gate lets it; `gate-refused` carries the verdict. */
   promote(name: string, version: VersionInput, options: PromoteOptions): LabelMove;
   promoteAsync(name: string, version: VersionInput, options: PromoteOptions): Promise<LabelMove>;
@@ -841,6 +958,13 @@ export class Store {
   runs(filter?: { prompt?: string }): Run[];
   /** Runs a task over a dataset and finishes the run. Ended half-way, it goes on where it was under the same `name`. */
   evaluate(version: Prompt, dataset: string | Dataset, options: EvaluateOptions): Promise<Run>;
+  /** Takes a finished run that holds rubbish out of the evidence, for ever. It still counts as a run. */
+  withdrawRun(run: string | Run, reason: string | { reason: string }): Run;
+  withdrawRunAsync(run: string | Run, reason: string | { reason: string }): Promise<Run>;
+  /** Holds a judge's scores against people's. A gate decides by a judge only if the newest calibration says "usable". */
+  calibrate(metric: string, options: CalibrateOptions): Calibration;
+  calibrateAsync(metric: string, options: CalibrateOptions): Promise<Calibration>;
+  calibrations(filter?: { metric?: string }): Calibration[];
   /** Two runs, paired by item: per metric the difference, its interval, a verdict, and what got worse. */
   compare(a: string | Run, b: string | Run, options?: CompareOptions): Comparison;
 

@@ -119,6 +119,14 @@ pub enum Error {
         "an unfinished run of this name differs in {what}; finish it, or choose another name name=`{name}` run=`{run}`"
     )]
     RunDiffers { name: String, run: String, what: String },
+    #[error(
+        "the run is not finished, so it is no evidence yet that could be withdrawn; finish it first run=`{run}`"
+    )]
+    RunNotFinished { run: String },
+    #[error(
+        "the run was withdrawn and is evidence for nothing; it can be read, not compared run=`{run}` reason=`{reason}`"
+    )]
+    RunWithdrawn { run: String, reason: String },
 
     // ---- invalid
     #[error("{what} must be {rule} given=`{given}`")]
@@ -203,6 +211,10 @@ pub enum Error {
     NothingToRollBack { prompt: String, label: String, what: String },
     #[error("an override is logged for ever and needs a reason; give one")]
     ReasonRequired,
+    #[error(
+        "version {version} is not promoted by itself: {reason}; promote it yourself if you want it prompt=`{prompt}` label=`{label}`"
+    )]
+    AutoRefused { prompt: String, label: String, version: u32, reason: String },
     #[error("this store was opened read-only path=`{path}`")]
     ReadOnly { path: String },
 
@@ -287,6 +299,8 @@ impl Error {
             Error::LabelMoved { .. } => ("label-moved", Conflict),
             Error::RunFinished { .. } => ("run-finished", Conflict),
             Error::RunDiffers { .. } => ("run-differs", Conflict),
+            Error::RunNotFinished { .. } => ("run-not-finished", Refused),
+            Error::RunWithdrawn { .. } => ("run-withdrawn", Refused),
             Error::InvalidName { .. } => ("invalid-name", Invalid),
             Error::InvalidLabel { .. } => ("invalid-label", Invalid),
             Error::InvalidId { .. } => ("invalid-id", Invalid),
@@ -316,6 +330,7 @@ impl Error {
             Error::GateRefused { .. } => ("gate-refused", Refused),
             Error::NothingToRollBack { .. } => ("nothing-to-roll-back", Refused),
             Error::ReasonRequired => ("reason-required", Refused),
+            Error::AutoRefused { .. } => ("auto-refused", Refused),
             Error::ReadOnly { .. } => ("read-only", Refused),
             Error::Damaged { .. } => ("damaged", Corrupt),
             Error::DamagedRecord { .. } => ("damaged-record", Corrupt),

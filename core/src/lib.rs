@@ -40,6 +40,7 @@
 //!
 //! Nothing in this crate prints, reads the environment or the home folder.
 
+mod calibration;
 mod codec;
 mod compare;
 mod datasets;
@@ -54,6 +55,7 @@ mod storage;
 mod store;
 mod traces;
 
+pub use calibration::{Agreement, Calibration, JudgeLevel, LABELS_NEEDED};
 pub use compare::{
     CompareOptions, Comparison, FigureComparison, Group, GroupBy, Histogram, ItemComparison, LiveFigures,
     LiveGroup, LiveSummary, McNemar, MetricComparison, MetricSummary, NoiseFloor, QuantileComparison,
@@ -64,19 +66,21 @@ pub use error::{Error, Kind, Result};
 pub use model::content::Content;
 pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
-pub use model::gate::{Check, Gate, Mode as GateMode, ToleranceKind};
+pub use model::gate::{
+    Bound, Check, Gate, Inconclusive, Mode as GateMode, OnError, ToleranceKind, Uncalibrated,
+};
 pub use model::id::{ContentId, IdPrefix, RunId};
 pub use model::name::{
     DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
 };
-pub use model::run::{NewRow, Pending, Row, Run, ScorerRef};
+pub use model::run::{NewRow, Pending, Row, Run, ScorerRef, Withdrawal};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
 pub use model::selector::{Selector, VersionRef};
 pub use model::template::{Names, Template};
 pub use model::time::Timestamp;
 pub use model::trace::{NewScore, NewTrace, ScoreSource, Trace, TraceScore};
 pub use model::verdict::{
-    Baseline, CheckResult, DatasetRef, EvidenceRef, ItemNote, Outcome, Verdict, VerdictKey,
+    Baseline, CheckResult, DatasetRef, EvidenceRef, ItemNote, Needed, Open, Outcome, Verdict, VerdictKey,
 };
 pub use model::version::{LabelMove, PromptSummary, PromptVersion};
 pub use prompts::diff::{Change, ChangeKind, ContentDiff, Piece, PieceTag, TextDiff, diff_content};
@@ -87,6 +91,6 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    Durability, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter,
-    TracePage, VERBS,
+    CalibrateOptions, Checked, Durability, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report,
+    RunOptions, Store, TraceFilter, TracePage, VERBS,
 };

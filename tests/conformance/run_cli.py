@@ -48,6 +48,11 @@ def scorer(value):
     return structured(value)
 
 
+def switch(value):
+    if value is not True:
+        raise ByName
+
+
 def options(args, **readers):
     """`--name=value` for each argument that is given; all must be known."""
     out = []
@@ -63,7 +68,8 @@ def options(args, **readers):
                 raise ByName
             out += [f"--{flag}={read[0](element)}" for element in value]
         else:
-            out.append(f"--{flag}={read(value)}")
+            given = read(value)
+            out.append(f"--{flag}" if read is switch else f"--{flag}={given}")
     return out
 
 
@@ -213,11 +219,11 @@ VERBS = {
     "labels": names("name"),
     "history": names("name", "label"),
     "rollback": names("name", "label", to=version, reason=text),
-    "protect": names("name", "label", gate=structured),
+    "protect": names("name", "label", gate=structured, auto=switch),
     "unprotect": names("name", "label", reason=text),
     "gate": names("name", "label"),
-    "check": names("name", "version", "label"),
-    "promote": names("name", "version", to=text, override=text, reason=text, expected=version),
+    "check": names("name", "version", "label", auto=switch),
+    "promote": names("name", "version", to=text, override=text, reason=text, expected=version, auto=switch),
     "verdicts": names("name", "label"),
     "datasets": names(),
     "dataset": names("name", version=text),
@@ -237,6 +243,9 @@ VERBS = {
     "record": record,
     "record_all": record_all,
     "finish_run": names("run"),
+    "withdraw_run": names("run", reason=text),
+    "calibrate": names("metric", run=text, human=text, prompt=text, version=version, since=text, until=text, judge=scorer),
+    "calibrations": optional("metric"),
     "rows": names("run"),
     "summary": summary,
     "compare": compare,

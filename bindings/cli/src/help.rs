@@ -26,7 +26,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "apply",
         ],
     ),
-    ("Gates", &["protect", "unprotect", "gate", "check", "promote", "verdicts"]),
+    ("Gates", &["protect", "unprotect", "gate", "check", "promote", "verdicts", "calibrate", "calibrations"]),
     (
         "Datasets",
         &[
@@ -55,6 +55,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "record",
             "record-all",
             "finish-run",
+            "withdraw-run",
             "rows",
             "summary",
             "compare",

@@ -99,7 +99,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
 }
 
 fn plan(verb: Verb) -> Result<Call> {
-    use print::{data, registry, runs, store, traces, verdict};
+    use print::{calibration, data, registry, runs, store, traces, verdict};
     Ok(match verb {
         Verb::Publish(a) => call("publish", Creates, a.arguments()?, Text(registry::published)),
         Verb::Get(a) => call("get", Reads, a.arguments()?.into(), Text(registry::prompt)),
@@ -116,6 +116,8 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Unprotect(a) => call("unprotect", Writes, flags(a)?, Text(verdict::unprotected)),
         Verb::Gate(a) => call("gate", Reads, flags(a)?, Text(verdict::gate)),
         Verb::Verdicts(a) => call("verdicts", Reads, flags(a)?, Text(verdict::verdicts)),
+        Verb::Calibrate(a) => call("calibrate", Writes, a.arguments()?, Text(calibration::calibration)),
+        Verb::Calibrations(a) => call("calibrations", Reads, flags(a)?, Text(calibration::calibrations)),
         Verb::Datasets => call("datasets", Reads, Value::Null, Text(data::datasets)),
         Verb::Dataset(a) => call("dataset", Reads, flags(a)?, Text(data::dataset)),
         Verb::DatasetAdd(a) => call("dataset_add", Creates, a.arguments()?, Text(data::dataset)),
@@ -136,6 +138,7 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Record(a) => call("record", Writes, a.arguments()?, Text(runs::recorded)),
         Verb::RecordAll(a) => call("record_all", Writes, a.arguments()?, Text(runs::recorded_all)),
         Verb::FinishRun(a) => call("finish_run", Writes, flags(a)?, Text(runs::run)),
+        Verb::WithdrawRun(a) => call("withdraw_run", Writes, flags(a)?, Text(runs::run)),
         Verb::Rows(a) => call("rows", Reads, flags(a)?, Lines("rows")),
         Verb::Summary(a) => call("summary", Reads, a.arguments()?, Text(traces::summary)),
         Verb::Compare(a) => call("compare", Reads, a.arguments()?, Text(print::compare::comparison)),
@@ -179,6 +182,7 @@ const READING: &[&str] = &[
     "history",
     "gate",
     "verdicts",
+    "calibrations",
     "datasets",
     "dataset",
     "dataset_versions",

@@ -1,6 +1,6 @@
 'use strict';
 
-const { camel } = require('./names.js');
+const { camel, snake } = require('./names.js');
 const { define } = require('./verbs.js');
 const wire = require('./wire.js');
 
@@ -56,6 +56,12 @@ define(Run, calls, {
   finish: {
     verb: 'finish_run',
     args() { return { run: this.id }; },
+    shape(text) { return take(this, parsed(text)); },
+    writes: true,
+  },
+  withdraw: {
+    verb: 'withdraw_run',
+    args(options) { return { ...(typeof options === 'string' ? { reason: options } : snake(options)), run: this.id }; },
     shape(text) { return take(this, parsed(text)); },
     writes: true,
   },

@@ -250,7 +250,7 @@ define(Store, calls, {
   },
   protect: {
     verb: 'protect',
-    args: (name, label, gate) => ({ name, label, gate: wire.gate(gate) }),
+    args: (name, label, gate, options) => ({ ...snake(options), name, label, gate: wire.gate(gate) }),
     shape: member('gate'),
     writes: true,
   },
@@ -263,7 +263,7 @@ define(Store, calls, {
   gate: { verb: 'gate', args: nameLabel, shape: parsed },
   check: {
     verb: 'check',
-    args: (name, version, label) => ({ name, version: wire.version(version), label }),
+    args: (name, version, label, options) => ({ ...snake(options), name, version: wire.version(version), label }),
     shape: parsed,
     writes: true,
   },
@@ -295,6 +295,22 @@ define(Store, calls, {
       return parsed(text).runs.map((facts) => new Run(calls(this), facts));
     },
   },
+  withdrawRun: {
+    verb: 'withdraw_run',
+    args: (run, options) => ({ ...(typeof options === 'string' ? { reason: options } : snake(options)), run: wire.runId(run) }),
+    shape: asRun,
+    writes: true,
+  },
+  calibrate: {
+    verb: 'calibrate',
+    args(metric, options) {
+      const out = selecting(options);
+      return { ...out, run: wire.runId(out.run), judge: wire.scorer(out.judge), metric };
+    },
+    shape: parsed,
+    writes: true,
+  },
+  calibrations: { verb: 'calibrations', args: snake, shape: member('calibrations') },
   compare: {
     verb: 'compare',
     args(a, b, options) {

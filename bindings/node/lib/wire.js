@@ -34,7 +34,8 @@ const traceId = (value) => (value !== null && typeof value === 'object' && 'trac
 
 function gate(value) {
   if (value === null || typeof value !== 'object') return value;
-  const { dataset, checks, id: _, ...rest } = value;
+  // What `store.gate` says beside the gate itself is no part of it.
+  const { dataset, checks, id: _, auto: __, ...rest } = value;
   const check = (one) => (one !== null && typeof one === 'object' ? snake({ ...one, dataset: datasetName(one.dataset) }) : one);
   return { ...rest, dataset: datasetName(dataset), checks: Array.isArray(checks) ? checks.map(check) : checks };
 }

@@ -43,6 +43,11 @@ impl Table {
         self.items.values().flat_map(|item| &item.rows)
     }
 
+    /// An item's rows.
+    pub(crate) fn rows_of(&self, key: &ItemKey) -> &[Row] {
+        self.items.get(key).map(|item| item.rows.as_slice()).unwrap_or_default()
+    }
+
     /// Every metric that has at least one numeric score or a missing one.
     pub(crate) fn metrics(&self) -> BTreeSet<MetricName> {
         let categorical = |score: &ScoreValue| matches!(score, ScoreValue::Category(_));
@@ -61,12 +66,6 @@ impl Table {
     pub(crate) fn all_boolean(&self, metric: &MetricName) -> bool {
         let mut scores = self.rows().filter_map(|row| row.scores.get(metric));
         scores.all(|score| matches!(score, ScoreValue::Bool(_) | ScoreValue::Missing))
-    }
-
-    /// How many of an item's rows have a score.
-    pub(crate) fn scored(&self, key: &ItemKey, metric: &MetricName) -> usize {
-        let rows = self.items.get(key).map(|item| item.rows.as_slice()).unwrap_or_default();
-        rows.iter().filter(|row| row.scores.get(metric).and_then(|score| score.as_number()).is_some()).count()
     }
 
     /// What an item's trials carry, as far as they do.

@@ -141,7 +141,7 @@ pub(crate) fn item(tx: &(impl Read + ?Sized), key: ItemKey, id: ContentId) -> Re
 }
 
 /// The items of a version, in the order of their keys.
-pub(crate) fn items(tx: &dyn Read, name: &DatasetName, number: Option<u32>) -> Result<Vec<Item>> {
+pub(crate) fn items(tx: &(impl Read + ?Sized), name: &DatasetName, number: Option<u32>) -> Result<Vec<Item>> {
     let newest = version(tx, name, None)?.version;
     let number = match number {
         Some(0) => 0,

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::calibration::Calibration;
 use crate::compare::table::Table;
-use crate::model::id::ContentId;
+use crate::model::id::{ContentId, RunId};
 use crate::model::name::{DatasetName, ItemKey, MetricName};
 use crate::model::run::{Row, Run, ScorerRef};
 use crate::model::score::ScoreConfig;
@@ -17,6 +18,8 @@ pub(crate) struct Side {
     pub(crate) version: u32,
     /// Its finished runs that have rows. The rows are pooled: later evidence adds to earlier evidence.
     pub(crate) runs: Vec<Run>,
+    /// Its runs that were withdrawn: they say nothing, but they were tried.
+    pub(crate) withdrawn: Vec<Run>,
     /// The metrics that each run's rows are scored by.
     metrics: Vec<BTreeSet<MetricName>>,
     pub(crate) table: Table,
@@ -25,11 +28,15 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn new(version: u32, runs: Vec<(Run, Vec<Row>)>) -> Side {
         // A run without a row says nothing, and must not make anything look complete either.
-        let runs: Vec<_> = runs.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
+        let (gone, runs): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .filter(|(run, _)| run.rows != Some(0))
+            .partition(|(run, _)| run.withdrawn.is_some());
+        let withdrawn = gone.into_iter().map(|(run, _)| run).collect();
         let scored = |rows: &[Row]| rows.iter().flat_map(|row| row.scores.keys().cloned()).collect();
         let metrics = runs.iter().map(|(_, rows)| scored(rows)).collect();
         let (runs, rows): (Vec<Run>, Vec<Vec<Row>>) = runs.into_iter().unzip();
-        Side { version, runs, metrics, table: Table::new(rows.into_iter().flatten()) }
+        Side { version, runs, withdrawn, metrics, table: Table::new(rows.into_iter().flatten()) }
     }
 
     /// The runs that are about a metric: those that were to be scored by it, and those that were.
@@ -40,9 +47,14 @@ impl Side {
         self.runs.iter().zip(&self.metrics).filter(move |pair| about(pair)).map(|(run, _)| run)
     }
 
-    /// How many runs are about a metric.
+    /// How many runs are about a metric. Every withdrawn one counts, or withdrawing would lower the bar again.
     pub(crate) fn attempts(&self, metric: &MetricName) -> u64 {
-        self.runs_on(metric).count() as u64
+        (self.runs_on(metric).count() + self.withdrawn.len()) as u64
+    }
+
+    /// How many runs there were.
+    pub(crate) fn attempts_in_all(&self) -> u64 {
+        (self.runs.len() + self.withdrawn.len()) as u64
     }
 
     /// How many scores an item must have: one for each trial of each run that is about the metric. Evidence adds
@@ -77,15 +89,21 @@ pub(crate) struct OnDataset {
     pub(crate) dataset: Option<DatasetRef>,
     /// The keys of the items of that version.
     pub(crate) items: Vec<ItemKey>,
+    /// By a member of the metadata: what each item belongs to.
+    pub(crate) clusters: BTreeMap<String, BTreeMap<ItemKey, String>>,
     pub(crate) candidate: Side,
     /// None if no version holds the label.
     pub(crate) baseline: Option<Side>,
+    /// How many versions of the prompt were run on it.
+    pub(crate) tried: u64,
 }
 
 /// What a gate judges by.
 pub(crate) struct Evidence {
     pub(crate) datasets: BTreeMap<DatasetName, OnDataset>,
     pub(crate) configs: BTreeMap<MetricName, ScoreConfig>,
+    /// The scorers that are judges, and how far each agrees with people, if that was looked into.
+    pub(crate) judges: BTreeMap<(MetricName, ContentId), Option<Calibration>>,
     /// The candidate's.
     pub(crate) response_schema: Option<Value>,
 }
@@ -102,5 +120,11 @@ impl Evidence {
         scorers.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         scorers.dedup();
         scorers
+    }
+
+    /// The runs that were withdrawn, each once.
+    pub(super) fn withdrawn(&self) -> Vec<RunId> {
+        let ids: BTreeSet<RunId> = self.sides().flat_map(|side| &side.withdrawn).map(|run| run.id).collect();
+        ids.into_iter().collect()
     }
 }

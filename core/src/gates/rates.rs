@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::checks::{Level, SHOWN, blank, bound_rule, bounds_of_mean, mode_name, outcome};
+use super::checks::{MAX_MISSING, SHOWN, blank, bound_rule, mode_name, outcome};
 use super::evidence::{Evidence, OnDataset};
+use super::means::{against_limit, bounds_of_mean};
+use super::words::{Level, lacking, needed, percent, whole};
 use crate::error::Result;
-use crate::model::gate::{Check, Mode};
+use crate::model::gate::{Bound, Check, Mode};
 use crate::model::name::ItemKey;
 use crate::model::schema::JsonSchema;
-use crate::model::verdict::{CheckResult, ItemNote, Outcome};
+use crate::model::verdict::{CheckResult, ItemNote, Needed, Open, Outcome};
 use crate::scorers;
-use crate::stats::display::{counted as count, percent_short as percent};
 use crate::stats::{self, Limit, RateMode};
 
 pub(super) fn rate(
@@ -22,6 +23,7 @@ pub(super) fn rate(
 ) -> Result<()> {
     result.mode = Some(mode_name(mode));
     if new.iter().any(|x| !(0.0..=1.0).contains(x)) {
+        result.open = Some(Open::NoEvidence);
         result.sentence = "a rate is made of true and false, or of scores between 0 and 1.".to_owned();
         return Ok(());
     }
@@ -30,17 +32,17 @@ pub(super) fn rate(
         return counted_rate(result, (k, new.len() as u64), limit, mode, level, "items");
     }
     // Scores between 0 and 1 are no coin flips: their mean is held against the limit as a mean.
-    let verdict = stats::mean_gate(new, limit, Some((0.0, 1.0)), level.alpha, bound_rule(mode))?;
+    let rule = bound_rule(mode, Bound::Auto);
+    let verdict = stats::mean_gate(new, limit, Some((0.0, 1.0)), level.alpha, rule)?;
     result.threshold = Some(limit.value());
     (result.lower, result.upper) = bounds_of_mean(&verdict, limit);
+    result.rule = Some(verdict.rule.as_str().to_owned());
+    result.confidence = verdict.lower.map(|_| level.confidence());
     result.outcome = outcome(verdict.outcome);
-    result.sentence = format!(
-        "the mean is {} on {} items, {} {} is asked.",
-        percent(result.value.unwrap_or(f64::NAN)),
-        new.len(),
-        side_of(limit),
-        percent(limit.value())
-    );
+    let (settled_by, text) = needed(&verdict, level)?;
+    result.needed = settled_by.filter(|_| result.outcome == Outcome::CannotTell);
+    let sentence = against_limit(&verdict, limit, level, mode, new.len(), &text);
+    result.sentence = format!("{sentence}{}", level.note(mode == Mode::Bound));
     Ok(())
 }
 
@@ -61,20 +63,42 @@ fn counted_rate(
 ) -> Result<()> {
     let rate_mode = if mode == Mode::Bound { RateMode::Bound } else { RateMode::Point };
     let verdict = stats::rate_gate(k, n, limit, level.alpha, rate_mode)?;
-    let bound = match limit {
-        Limit::AtLeast(_) => verdict.lower,
-        Limit::AtMost(_) => verdict.upper,
+    let (bound, failures) = match limit {
+        Limit::AtLeast(_) => (verdict.lower, n - k),
+        Limit::AtMost(_) => (verdict.upper, k),
     };
     let side = side_of(limit);
     result.value = verdict.rate;
     result.lower = verdict.lower;
     result.upper = verdict.upper;
     result.threshold = Some(limit.value());
+    result.confidence = bound.map(|_| level.confidence());
     result.outcome = outcome(verdict.outcome);
+    let asked = percent(limit.value());
+    // What would show it, unless it is shown, or shown not to be so.
+    let shown = verdict.outcome == stats::Outcome::Pass
+        && bound.is_some_and(|x| match limit {
+            Limit::AtLeast(least) => x >= least,
+            Limit::AtMost(most) => x <= most,
+        });
+    let enough = verdict.n_needed_with_failures.filter(|_| !shown && result.outcome != Outcome::Fail);
+    let settle = match (enough, failures) {
+        (None, _) => String::new(),
+        (Some(items), 0) => format!("; for {asked} you need {} {what} without a failure", whole(items)),
+        (Some(items), _) => format!("; for {asked} you need {} {what} and no further failure", whole(items)),
+    };
+    if result.outcome == Outcome::CannotTell {
+        result.needed = enough.map(|items| Needed { items, chance: None });
+    }
+    let rule = match (mode, shown) {
+        (Mode::Point, false) if result.outcome == Outcome::Pass => " Pass by the simple rule. Not a proof.",
+        _ => "",
+    };
     result.sentence = format!(
-        "{k} of {n} {what}; {side} {} is asked. That shows {side} {} (95 % bound).",
-        percent(limit.value()),
-        percent(bound.unwrap_or(f64::NAN))
+        "{k} of {n} {what}; {side} {asked} is asked. That shows {side} {} ({}){settle}.{rule}{}",
+        percent(bound.unwrap_or(f64::NAN)),
+        level.bound(),
+        level.note(mode == Mode::Bound)
     );
     Ok(())
 }
@@ -85,6 +109,7 @@ pub(super) fn format(
     mode: Mode,
     on: &OnDataset,
     evidence: &Evidence,
+    among: u64,
 ) -> Result<CheckResult> {
     let mut result =
         blank(check, "the version has no response_schema, so no output can be held against it.".to_owned());
@@ -92,12 +117,12 @@ pub(super) fn format(
     let Some(schema) = &evidence.response_schema else { return Ok(result) };
     let schema = JsonSchema::compile(schema)?;
     let table = &on.candidate.table;
-    let mut seen: BTreeMap<&ItemKey, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<&ItemKey, u64> = BTreeMap::new();
     for row in table.rows().filter(|row| row.output.is_some() || row.error.is_some()) {
         *seen.entry(&row.key).or_default() += 1;
     }
-    let needed = on.candidate.outputs_needed();
-    let lacks = |key: &&ItemKey| seen.get(*key).is_none_or(|&rows| rows < needed);
+    let needed_outputs = on.candidate.outputs_needed() as u64;
+    let lacks = |key: &&ItemKey| seen.get(*key).is_none_or(|&rows| rows < needed_outputs);
     result.n_missing = on.items.iter().filter(lacks).count() as u64;
     let (mut valid, mut n) = (0, 0);
     for row in table.rows() {
@@ -118,19 +143,31 @@ pub(super) fn format(
         result.sentence = "no output is recorded.".to_owned();
         return Ok(result);
     }
-    counted_rate(
-        &mut result,
-        (valid, n),
-        Limit::AtLeast(at_least),
-        mode,
-        Level::of(on.candidate.runs.len() as u64)?,
-        "outputs are valid under response_schema",
-    )?;
-    if result.n_missing > 0 && result.outcome == Outcome::Pass {
-        result.outcome = Outcome::CannotTell;
-        let missing = count(result.n_missing, "item lacks", "items lack");
-        result.sentence =
-            format!("{missing} an output; what is there would pass, but what is missing may not.");
+    let level = Level::of(on.candidate.attempts_in_all(), among)?;
+    result.open = None;
+    result.attempt = Some(level.attempt).filter(|&attempt| attempt > 1);
+    let limit = Limit::AtLeast(at_least);
+    let what = "outputs are valid under response_schema";
+    counted_rate(&mut result, (valid, n), limit, mode, level, what)?;
+    if result.outcome == Outcome::CannotTell {
+        result.open = Some(Open::NotShown);
+    }
+    if result.n_missing > 0 && result.outcome != Outcome::Fail {
+        let (total, missing) = (on.items.len() as u64, result.n_missing);
+        let lack = format!("{} an output", lacking(missing, total));
+        // Of each item there should be so many; what is not there counts as not valid.
+        let lost = (needed_outputs * total).saturating_sub(n);
+        let mut worst = blank(check, String::new());
+        counted_rate(&mut worst, (valid, n + lost), limit, mode, level, what)?;
+        let few = missing as f64 <= MAX_MISSING * total as f64;
+        if few && result.outcome == Outcome::Pass && worst.outcome == Outcome::Pass {
+            result.sentence =
+                format!("{} {lack}; counted as not valid it passes all the same.", result.sentence);
+        } else {
+            (result.outcome, result.open, result.needed) =
+                (Outcome::CannotTell, Some(Open::InvalidMissing), None);
+            result.sentence = format!("No verdict: {lack}. What is there: {}", result.sentence);
+        }
     }
     Ok(result)
 }

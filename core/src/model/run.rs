@@ -19,6 +19,18 @@ pub struct ScorerRef {
     pub id: ContentId,
 }
 
+/// That a run was taken out of the evidence, and why. It stays so.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Withdrawal {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -55,6 +67,8 @@ pub struct Run {
     pub rows: Option<u64>,
     /// BLAKE3 over the ids of its rows, in the order of (key, trial), when it was finished.
     pub rows_root: Option<ContentId>,
+    /// That it was withdrawn: it can be read, and is evidence for nothing.
+    pub withdrawn: Option<Withdrawal>,
 }
 
 impl Run {

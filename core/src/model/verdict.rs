@@ -94,6 +94,31 @@ pub struct ItemNote {
     pub candidate: Option<f64>,
 }
 
+/// What would settle a check that the data leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Needed {
+    /// So many items (or outputs) in all.
+    pub items: u64,
+    /// With this chance; none where it takes no luck but that nothing (more) fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
+}
+
+/// Why a check cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Open {
+    /// Everything was measured, and it is not enough.
+    NotShown,
+    /// Too much is missing, or what is missing could turn a pass over.
+    InvalidMissing,
+    /// There is nothing to judge by, or nothing that may be compared.
+    NoEvidence,
+    /// The scores come from a judge that was not calibrated against people.
+    UncalibratedJudge,
+}
+
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -124,6 +149,28 @@ pub struct CheckResult {
     pub threshold: Option<f64>,
     /// The worst items, worst first, ten at the most.
     pub items: Vec<ItemNote>,
+    // What came later is left out where there is nothing to say: the verdicts from before keep their ids.
+    /// How much worse it may be, in the metric's own points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<f64>,
+    /// How sure the bounds are, between 0 and 1: one-sided, and higher with every run of a version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Which rule gave the bounds: `t`, `betting`, `zero_variance` or `point`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Which run of this version on this dataset it is, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
+    /// How many items dropped severely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severe: Option<u64>,
+    /// Why it cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+    /// What would settle it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<Needed>,
 }
 
 /// What a gate says about one version, for one label, on one state of the evidence.
@@ -142,6 +189,19 @@ pub struct Verdict {
     pub checks: Vec<CheckResult>,
     /// The runs it rests on.
     pub evidence: Vec<EvidenceRef>,
+    /// The runs that were withdrawn, and say nothing any more; they still count as runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<RunId>,
+    /// Whether the gate's policy lets the version pass although the data leave a check open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allowed: bool,
     /// When it was reached.
     pub at: Timestamp,
+}
+
+impl Verdict {
+    /// Whether a label may move on it: a pass, or what the gate's policy allows.
+    pub fn lets_pass(&self) -> bool {
+        self.outcome == Outcome::Pass || (self.outcome == Outcome::CannotTell && self.allowed)
+    }
 }

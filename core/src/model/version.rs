@@ -210,6 +210,8 @@ pub struct LabelMove {
     /// Whether it moved against its gate's verdict, for the reason given.
     #[serde(rename = "override")]
     pub overridden: bool,
+    /// Whether nobody asked for this move: the version passed the gate of a label that moves by itself.
+    pub auto: bool,
 }
 
 /// A prompt at a glance.

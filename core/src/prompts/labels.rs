@@ -3,7 +3,7 @@
 //! Invariants: a label's current target, its history and the event log change in one transaction; the history is
 //! append-only; a protected label moves by `promote` and `rollback` alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +19,8 @@ use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
 use crate::storage::layout;
 use crate::storage::log::{self, Author, append};
 
+use super::guards::check_unprotected;
+pub(crate) use super::guards::{guard, protected, set_guard};
 use super::versions::{bump_epoch, latest};
 
 #[derive(Serialize, Deserialize)]
@@ -37,12 +39,6 @@ struct MoveRecord {
     rollback: bool,
 }
 record!(MoveRecord, 14, "label move");
-
-#[derive(Serialize, Deserialize)]
-struct GuardRecord {
-    gate: ContentId,
-}
-record!(GuardRecord, 15, "label guard");
 
 /// Whether a move must find the label where its caller saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +61,23 @@ pub(crate) struct Move<'a> {
     pub(crate) verdict: Option<ContentId>,
     pub(crate) rollback: bool,
     pub(crate) overridden: bool,
+    pub(crate) auto: bool,
+}
+
+impl<'a> Move<'a> {
+    /// A move that somebody asked for.
+    pub(crate) fn new(prompt: &'a PromptName, label: &'a Label, to: Option<u32>) -> Move<'a> {
+        Move {
+            prompt,
+            label,
+            to,
+            reason: None,
+            verdict: None,
+            rollback: false,
+            overridden: false,
+            auto: false,
+        }
+    }
 }
 
 fn label_not_found(prompt: &PromptName, label: &Label) -> Error {
@@ -131,7 +144,7 @@ pub(crate) fn all(tx: &dyn Read, prompt: &PromptName) -> Result<BTreeMap<Label, 
     Ok(labels)
 }
 
-fn label_in(key: &[u8]) -> Result<Label> {
+pub(super) fn label_in(key: &[u8]) -> Result<Label> {
     let label = layout::label_in(key).and_then(|label| label.parse().ok());
     label.ok_or_else(|| Error::DamagedRecord { record: "label", reason: "its key holds no label".to_owned() })
 }
@@ -140,13 +153,13 @@ fn label_in(key: &[u8]) -> Result<Label> {
 pub(crate) fn record_move(tx: &mut dyn Write, author: &Author, step: &Move<'_>) -> Result<LabelMove> {
     let from = target(tx, step.prompt, step.label)?;
     let kind = if step.to.is_some() { "label.moved" } else { "label.removed" };
-    let event = append(
-        tx,
-        author,
-        kind,
-        json!({"prompt": step.prompt, "label": step.label, "from": from, "to": step.to, "reason": step.reason,
-               "verdict": step.verdict, "rollback": step.rollback, "override": step.overridden}),
-    )?;
+    let mut data = json!({"prompt": step.prompt, "label": step.label, "from": from, "to": step.to,
+                          "reason": step.reason, "verdict": step.verdict, "rollback": step.rollback,
+                          "override": step.overridden});
+    if step.auto {
+        data["auto"] = true.into();
+    }
+    let event = append(tx, author, kind, data)?;
     let key = layout::label(step.prompt.as_str(), step.label.as_str());
     match step.to {
         Some(number) => {
@@ -170,6 +183,7 @@ pub(crate) fn record_move(tx: &mut dyn Write, author: &Author, step: &Move<'_>) 
         verdict: step.verdict,
         rollback: step.rollback,
         overridden: step.overridden,
+        auto: step.auto,
     })
 }
 
@@ -187,8 +201,7 @@ pub(crate) fn set(
     if let Some(there) = check_expected(tx, prompt, label, to, expected)? {
         return Ok(there);
     }
-    let step =
-        Move { prompt, label, to: Some(to), reason, verdict: None, rollback: false, overridden: false };
+    let step = Move { reason, ..Move::new(prompt, label, Some(to)) };
     record_move(tx, author, &step)
 }
 
@@ -230,7 +243,7 @@ pub(crate) fn unset(
 ) -> Result<LabelMove> {
     check_unprotected(tx, prompt, label)?;
     current(tx, prompt, label)?;
-    let step = Move { prompt, label, to: None, reason, verdict: None, rollback: false, overridden: false };
+    let step = Move { reason, ..Move::new(prompt, label, None) };
     record_move(tx, author, &step)
 }
 
@@ -277,9 +290,31 @@ pub(crate) fn rollback(
         let what = to.map_or("another version".to_owned(), |number| format!("version {number}"));
         return Err(Error::NothingToRollBack { prompt: prompt.to_string(), label: label.to_string(), what });
     };
-    let step =
-        Move { prompt, label, to: Some(target), reason, verdict: None, rollback: true, overridden: false };
+    let step = Move { reason, rollback: true, ..Move::new(prompt, label, Some(target)) };
     record_move(tx, author, &step)
+}
+
+/// The versions that a label was rolled back from, or across.
+pub(crate) fn rolled_back(
+    tx: &(impl Read + ?Sized),
+    prompt: &PromptName,
+    label: &Label,
+) -> Result<BTreeSet<u32>> {
+    let (mut pile, mut left): (Vec<Option<u32>>, BTreeSet<u32>) = (Vec::new(), BTreeSet::new());
+    let prefix = layout::label_moves(prompt.as_str(), label.as_str());
+    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Ascending, &mut |_, value| {
+        let record: MoveRecord = decode(value)?;
+        if record.rollback {
+            left.extend(pile.pop().flatten());
+            while pile.last().is_some_and(|top| *top != record.to) {
+                left.extend(pile.pop().flatten());
+            }
+        } else {
+            pile.push(record.to);
+        }
+        Ok(Flow::Continue)
+    })?;
+    Ok(left)
 }
 
 /// Every move of a label, oldest first.
@@ -324,66 +359,6 @@ pub(crate) fn move_of(event: Event) -> Option<LabelMove> {
         verdict: text("verdict").and_then(|id| id.parse().ok()),
         rollback: flag("rollback"),
         overridden: flag("override"),
+        auto: flag("auto"),
     })
-}
-
-/// The gate that protects a label.
-pub(crate) fn guard(
-    tx: &(impl Read + ?Sized),
-    prompt: &PromptName,
-    label: &Label,
-) -> Result<Option<ContentId>> {
-    let bytes = tx.get(Space::Refs, layout::guard(prompt.as_str(), label.as_str()).bytes())?;
-    bytes.map(|bytes| decode::<GuardRecord>(&bytes).map(|record| record.gate)).transpose()
-}
-
-/// The labels of a prompt that a gate protects.
-pub(crate) fn protected(tx: &dyn Read, prompt: &PromptName) -> Result<BTreeMap<Label, ContentId>> {
-    let mut out = BTreeMap::new();
-    scan_prefix(
-        tx,
-        Space::Refs,
-        layout::guards(prompt.as_str()).bytes(),
-        Order::Ascending,
-        &mut |key, value| {
-            out.insert(label_in(key)?, decode::<GuardRecord>(value)?.gate);
-            Ok(Flow::Continue)
-        },
-    )?;
-    Ok(out)
-}
-
-fn check_unprotected(tx: &(impl Read + ?Sized), prompt: &PromptName, label: &Label) -> Result<()> {
-    match guard(tx, prompt, label)? {
-        Some(_) => Err(Error::LabelProtected { prompt: prompt.to_string(), label: label.to_string() }),
-        None => Ok(()),
-    }
-}
-
-/// Binds a gate to a label, or takes it off (`gate: None`). Doing what is done already writes nothing.
-pub(crate) fn set_guard(
-    tx: &mut dyn Write,
-    author: &Author,
-    prompt: &PromptName,
-    label: &Label,
-    gate: Option<ContentId>,
-    reason: Option<&str>,
-) -> Result<()> {
-    latest(tx, prompt)?;
-    let before = guard(tx, prompt, label)?;
-    if before == gate {
-        return Ok(());
-    }
-    let kind = if gate.is_some() { "label.protected" } else { "label.unprotected" };
-    append(
-        tx,
-        author,
-        kind,
-        json!({"prompt": prompt, "label": label, "gate": gate, "before": before, "reason": reason}),
-    )?;
-    let key = layout::guard(prompt.as_str(), label.as_str());
-    match gate {
-        Some(gate) => tx.put(Space::Refs, key.bytes(), &encode(&GuardRecord { gate })?),
-        None => tx.delete(Space::Refs, key.bytes()),
-    }
 }

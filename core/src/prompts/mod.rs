@@ -1,6 +1,7 @@
 //! The registry: prompts, their versions, the labels that point to them.
 
 pub(crate) mod diff;
+pub(crate) mod guards;
 pub(crate) mod labels;
 pub(crate) mod modes;
 pub(crate) mod query;

@@ -1,5 +1,7 @@
 //! Starting, resuming and finishing runs.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::dataset::DatasetVersion;
 use crate::model::id::{ContentId, RunId};
 use crate::model::name::{DatasetName, PromptName, RunName};
-use crate::model::run::{Run, ScorerRef};
+use crate::model::run::{Run, ScorerRef, Withdrawal};
 use crate::model::time::Timestamp;
 use crate::model::version::PromptVersion;
 use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
@@ -49,9 +51,26 @@ struct RunNameRecord {
 }
 record!(RunNameRecord, 41, "run name");
 
-fn to_run(id: RunId, record: RunRecord) -> Run {
+/// That a run was withdrawn. Beside the run's own record, which stays as it is.
+#[derive(Serialize, Deserialize)]
+struct WithdrawnRecord {
+    at: Timestamp,
+    actor: Option<String>,
+    reason: String,
+}
+record!(WithdrawnRecord, 43, "withdrawn run");
+
+fn withdrawal(tx: &(impl Read + ?Sized), id: &RunId) -> Result<Option<Withdrawal>> {
+    let Some(bytes) = tx.get(Space::Refs, layout::withdrawn(id).bytes())? else { return Ok(None) };
+    let WithdrawnRecord { at, actor, reason } = decode(&bytes)?;
+    Ok(Some(Withdrawal { at, actor, reason }))
+}
+
+fn to_run(tx: &(impl Read + ?Sized), id: RunId, record: RunRecord) -> Result<Run> {
     let finished = record.finished.as_ref();
-    Run {
+    Ok(Run {
+        // Only a finished run can be withdrawn.
+        withdrawn: if finished.is_some() { withdrawal(tx, &id)? } else { None },
         finished_at: finished.map(|f| f.at),
         rows: finished.map(|f| f.rows),
         rows_root: finished.map(|f| f.rows_root),
@@ -68,7 +87,7 @@ fn to_run(id: RunId, record: RunRecord) -> Run {
         scorers: record.scorers,
         started_at: record.started_at,
         actor: record.actor,
-    }
+    })
 }
 
 fn read(tx: &(impl Read + ?Sized), id: &RunId) -> Result<RunRecord> {
@@ -78,7 +97,7 @@ fn read(tx: &(impl Read + ?Sized), id: &RunId) -> Result<RunRecord> {
 
 /// A run by its id.
 pub(crate) fn load(tx: &(impl Read + ?Sized), id: &RunId) -> Result<Run> {
-    Ok(to_run(*id, read(tx, id)?))
+    to_run(tx, *id, read(tx, id)?)
 }
 
 /// What a new run is about.
@@ -144,7 +163,7 @@ pub(crate) fn start(tx: &mut dyn Write, author: &Author, id: RunId, plan: Plan<'
         finished: None,
     };
     tx.put(Space::Refs, layout::run(&id).bytes(), &encode(&record)?)?;
-    Ok((to_run(id, record), false))
+    Ok((to_run(tx, id, record)?, false))
 }
 
 fn unfinished(tx: &(impl Read + ?Sized), name: &RunName) -> Result<Option<Run>> {
@@ -159,7 +178,7 @@ fn unfinished(tx: &(impl Read + ?Sized), name: &RunName) -> Result<Option<Run>> 
 pub(crate) fn finish(tx: &mut dyn Write, author: &Author, id: &RunId) -> Result<Run> {
     let mut record = read(tx, id)?;
     if record.finished.is_some() {
-        return Ok(to_run(*id, record));
+        return to_run(tx, *id, record);
     }
     let (rows, rows_root) = rows_root(tx, id)?;
     let data = json!({"run": id, "rows": rows, "rows_root": rows_root});
@@ -169,7 +188,38 @@ pub(crate) fn finish(tx: &mut dyn Write, author: &Author, id: &RunId) -> Result<
     // Only finished runs are evidence: a gate never sees half of one.
     let key = layout::run_of(record.prompt.as_str(), record.version, &record.dataset_root, id);
     tx.put(Space::Refs, key.bytes(), &[])?;
-    Ok(to_run(*id, record))
+    to_run(tx, *id, record)
+}
+
+/// Takes a finished run out of the evidence, for ever. Withdrawing it again changes nothing.
+pub(crate) fn withdraw(tx: &mut dyn Write, author: &Author, id: &RunId, reason: &str) -> Result<Run> {
+    let run = load(tx, id)?;
+    if run.finished_at.is_none() {
+        return Err(Error::RunNotFinished { run: id.to_string() });
+    }
+    if run.withdrawn.is_some() {
+        return Ok(run);
+    }
+    let data = json!({"run": id, "prompt": run.prompt, "version": run.version, "reason": reason});
+    let event = append(tx, author, "run.withdrawn", data)?;
+    let record = WithdrawnRecord { at: event.at, actor: author.actor.clone(), reason: reason.to_owned() };
+    tx.put(Space::Refs, layout::withdrawn(id).bytes(), &encode(&record)?)?;
+    load(tx, id)
+}
+
+/// How many versions of a prompt have finished runs on a dataset version.
+pub(crate) fn versions_tried(
+    tx: &(impl Read + ?Sized),
+    prompt: &PromptName,
+    root: &ContentId,
+) -> Result<u64> {
+    let mut versions = BTreeSet::new();
+    let prefix = layout::runs_of_prompt(prompt.as_str());
+    scan_prefix(tx, Space::Refs, prefix.bytes(), Order::Ascending, &mut |key, _| {
+        versions.extend(layout::in_run_of(key).filter(|(_, on)| on == root).map(|(version, _)| version));
+        Ok(Flow::Continue)
+    })?;
+    Ok(versions.len() as u64)
 }
 
 /// How many rows a run has, and the hash of their ids in the order of (key, trial).
@@ -184,7 +234,7 @@ pub(crate) fn rows_root(tx: &(impl Read + ?Sized), id: &RunId) -> Result<(u64, C
     Ok((count, hasher.finish()))
 }
 
-/// The finished runs of a version on a dataset version, oldest first.
+/// The finished runs of a version on a dataset version, oldest first; the withdrawn ones are marked as such.
 pub(crate) fn evidence(
     tx: &(impl Read + ?Sized),
     prompt: &PromptName,
@@ -205,7 +255,7 @@ pub(crate) fn all(tx: &dyn Read) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     scan_prefix(tx, Space::Refs, layout::runs().bytes(), Order::Ascending, &mut |key, value| {
         if let Some(id) = key.last_chunk::<16>() {
-            runs.push(to_run(RunId::from_bytes(*id), decode(value)?));
+            runs.push(to_run(tx, RunId::from_bytes(*id), decode(value)?)?);
         }
         Ok(Flow::Continue)
     })?;

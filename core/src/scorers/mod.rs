@@ -179,6 +179,11 @@ impl Scorer {
         !matches!(self.kind, ScorerKind::Function { .. } | ScorerKind::Judge { .. })
     }
 
+    /// Whether it is a judge: what it says is worth as much as its agreement with people.
+    pub fn is_judge(&self) -> bool {
+        matches!(self.kind, ScorerKind::Judge { .. })
+    }
+
     /// Scores an output; `None` if the user scores it.
     pub fn score(
         &self,

@@ -114,6 +114,10 @@ pub struct MeanGate {
     pub contrast_high: Option<f64>,
     /// Degrees of freedom where t was used.
     pub df: Option<f64>,
+    /// Standard deviation of the tested differences; what independent items would have, if there are clusters.
+    pub sd: Option<f64>,
+    /// The least that a tested difference could be.
+    pub worst: Option<f64>,
     /// Skewness g₁ of the tested differences.
     pub skewness: Option<f64>,
     /// n < 25·g₁²: t is not to be trusted. Warn if the rule used is t all the same.
@@ -137,13 +141,15 @@ impl MeanGate {
             contrast_low: None,
             contrast_high: None,
             df: None,
+            sd: None,
+            worst: None,
             skewness: None,
             skewed: false,
         }
     }
 
     /// Puts the bounds back on the scale of differences: a relative contrast is the difference plus r·old.
-    fn on_scale_of_differences(&mut self, diff: f64, tolerance: Tolerance, of_old: f64) {
+    pub(super) fn on_scale_of_differences(&mut self, diff: f64, tolerance: Tolerance, of_old: f64) {
         let (margin, moved) = match tolerance {
             Tolerance::Absolute(points) => (points, 0.0),
             Tolerance::Relative(share) => (share * of_old, share * of_old),
@@ -361,7 +367,7 @@ pub fn mean_at_least(scores: &[f64], threshold: f64, alpha: f64, bound: BoundRul
 }
 
 /// (k of the contrast new - k·old, what it may fall below 0).
-fn factor(tolerance: Tolerance, higher_is_better: bool) -> Result<(f64, f64)> {
+pub(super) fn factor(tolerance: Tolerance, higher_is_better: bool) -> Result<(f64, f64)> {
     match tolerance {
         Tolerance::Absolute(points) if points >= 0.0 && points.is_finite() => Ok((1.0, points)),
         Tolerance::Relative(share) if (0.0..1.0).contains(&share) => {

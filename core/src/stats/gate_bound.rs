@@ -47,7 +47,9 @@ pub(crate) fn decide(c: &Contrast<'_>, alpha: f64, bound: BoundRule) -> Result<M
     }
     let sd = libm::sqrt(variance(c.e, centre));
     let constant = differences_equal(c.e, c.scale) || sd == 0.0;
+    found.worst = c.range.map(|(least, _)| least);
     if !constant {
+        found.sd = Some(sd);
         found.skewness = skewness(c.e);
         found.skewed = found.skewness.is_none_or(|g| (n as f64) < 25.0 * g * g);
     }
@@ -83,7 +85,12 @@ pub(crate) fn decide(c: &Contrast<'_>, alpha: f64, bound: BoundRule) -> Result<M
 }
 
 /// What no observed item showed may still happen to p₀ of all items: the bound cannot be better than that.
-fn apply_zero_variance(found: &mut MeanGate, range: Option<(f64, f64)>, estimate: f64, alpha: f64) {
+pub(super) fn apply_zero_variance(
+    found: &mut MeanGate,
+    range: Option<(f64, f64)>,
+    estimate: f64,
+    alpha: f64,
+) {
     let Some((least, most)) = range else { return };
     let p0 = unseen_share(found.n as u64, alpha);
     let low = (1.0 - p0) * estimate + p0 * least;

@@ -26,6 +26,8 @@ mod drift_report;
 mod gamma;
 mod gate;
 mod gate_bound;
+mod gate_clustered;
+mod gate_needed;
 mod gate_rate;
 mod harm;
 mod ks;
@@ -69,6 +71,8 @@ pub use gate::{
     non_inferiority_unpaired,
 };
 pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
+pub use gate_clustered::non_inferiority_clustered;
+pub use gate_needed::{Settling, items_to_settle};
 pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
 pub use harm::{HarmWatch, harm_watch};
 pub use ks::{KolmogorovSmirnov, ks_two_sample};

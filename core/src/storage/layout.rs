@@ -24,6 +24,7 @@ const HEAD: u8 = 2;
 const LABEL: u8 = 3;
 const GUARD: u8 = 4;
 const VERSION: u8 = 5;
+const AUTO: u8 = 6;
 
 /// A prompt's block begins here; the blocks are in the order of the names.
 pub(crate) fn prompts() -> Key {
@@ -84,6 +85,15 @@ pub(crate) fn guard(prompt: &str, label: &str) -> Key {
 
 pub(crate) fn guards(prompt: &str) -> Key {
     prompt_block(prompt).u8(GUARD)
+}
+
+/// Whether a guarded label moves by itself.
+pub(crate) fn auto(prompt: &str, label: &str) -> Key {
+    autos(prompt).text(label)
+}
+
+pub(crate) fn autos(prompt: &str) -> Key {
+    prompt_block(prompt).u8(AUTO)
 }
 
 /// The label in the key of a label or a guard.
@@ -148,9 +158,40 @@ pub(crate) fn runs_of(prompt: &str, version: u32, root: &ContentId) -> Key {
     Key::new(b'r').text(prompt).u32(version).raw(root.as_bytes())
 }
 
+/// The runs of a prompt's versions, on any dataset version.
+pub(crate) fn runs_of_prompt(prompt: &str) -> Key {
+    Key::new(b'r').text(prompt)
+}
+
+/// The version and the dataset's root in the key of a version's run.
+pub(crate) fn in_run_of(key: &[u8]) -> Option<(u32, ContentId)> {
+    let mut fields = Fields::of(key);
+    fields.text()?;
+    let version = u32::from_be_bytes(fields.raw()?);
+    Some((version, ContentId::from_bytes(fields.raw()?)))
+}
+
+/// That a run was withdrawn.
+pub(crate) fn withdrawn(id: &RunId) -> Key {
+    Key::new(b'w').raw(id.as_bytes())
+}
+
 /// The newest run of a name: what `start_run` resumes.
 pub(crate) fn run_by_name(name: &str) -> Key {
     Key::new(b'n').text(name)
+}
+
+/// How far a judge agrees with people.
+pub(crate) fn calibration(metric: &str, scorer: &ContentId) -> Key {
+    calibrations_of(metric).raw(scorer.as_bytes())
+}
+
+pub(crate) fn calibrations_of(metric: &str) -> Key {
+    calibrations().text(metric)
+}
+
+pub(crate) fn calibrations() -> Key {
+    Key::new(b'J')
 }
 
 /// Every verdict on a version for a label, by the verdict's id.

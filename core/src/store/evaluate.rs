@@ -1,6 +1,6 @@
 //! The runs' verbs.
 
-use super::Store;
+use super::{Store, guard};
 use crate::compare::options::{self, CompareOptions};
 use crate::compare::pair::{self, Comparison, Evidence};
 use crate::compare::summary::{RunSummary, summarise};
@@ -148,10 +148,30 @@ impl Store {
 
     /// Finishes a run: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing.
     ///
+    /// # Atomicity
+    /// One transaction, in which the labels that move by themselves ([`Store::protect_auto`]) move as well.
+    ///
     /// # Errors
     /// `run-not-found`.
     pub fn finish_run(&self, run: RunId) -> Result<Run> {
-        self.write(move |tx, author| lifecycle::finish(tx, author, &run))
+        self.write(move |tx, author| {
+            let open = lifecycle::load(tx, &run)?.finished_at.is_none();
+            let run = lifecycle::finish(tx, author, &run)?;
+            if open {
+                guard::after_run(tx, author, &run)?;
+            }
+            Ok(run)
+        })
+    }
+
+    /// Takes a finished run that holds rubbish out of the evidence, for ever. It can still be read, and it still
+    /// counts as a run: a gate's bar, which rises with every run, does not come down again.
+    ///
+    /// # Errors
+    /// `reason-required`, `run-not-found`, `run-not-finished`.
+    pub fn withdraw_run(&self, run: RunId, reason: &str) -> Result<Run> {
+        let reason = guard::required(reason)?;
+        self.write(move |tx, author| lifecycle::withdraw(tx, author, &run, &reason))
     }
 
     /// A run's rows, in the order of (key, trial).
@@ -178,7 +198,7 @@ impl Store {
     /// got better and worse.
     ///
     /// # Errors
-    /// `run-not-found`; `invalid-argument` if the runs are about different datasets.
+    /// `run-not-found`; `run-withdrawn`; `invalid-argument` if the runs are about different datasets.
     pub fn compare(&self, a: RunId, b: RunId) -> Result<Comparison> {
         self.compare_with(a, b, &CompareOptions::default())
     }
@@ -193,7 +213,13 @@ impl Store {
     pub fn compare_with(&self, a: RunId, b: RunId, options: &CompareOptions) -> Result<Comparison> {
         options::check(options, a, b)?;
         let evidence = self.read(|tx| {
-            let side = |id| Ok((lifecycle::load(tx, &id)?, Table::new(rows::all(tx, &id)?)));
+            let side = |id| {
+                let run = lifecycle::load(tx, &id)?;
+                if let Some(gone) = run.withdrawn {
+                    return Err(Error::RunWithdrawn { run: id.to_string(), reason: gone.reason });
+                }
+                Ok((run, Table::new(rows::all(tx, &id)?)))
+            };
             let (a, b): ((Run, Table), (Run, Table)) = (side(a)?, side(b)?);
             if a.0.dataset != b.0.dataset {
                 let reason = format!(

@@ -1,24 +1,25 @@
 //! Gates: protecting a label, judging a version, and promoting it.
 
-use std::collections::BTreeMap;
+mod auto;
+mod evidence;
+
+use serde::Serialize;
 
 use super::Store;
-use crate::datasets::read as datasets;
 use crate::error::{Error, Result};
 use crate::gates::store as gates;
-use crate::gates::{Evidence, OnDataset, Side, judge};
 use crate::model::gate::Gate;
 use crate::model::id::ContentId;
-use crate::model::name::{DatasetName, Label, PromptName};
-use crate::model::run::Run;
+use crate::model::name::{Label, PromptName};
 use crate::model::selector::VersionRef;
-use crate::model::verdict::{Baseline, DatasetRef, Outcome, Verdict, VerdictKey};
+use crate::model::verdict::{Outcome, Verdict};
 use crate::model::version::LabelMove;
 use crate::prompts::labels::{self, Expected, Move};
-use crate::prompts::versions;
-use crate::runs::{lifecycle, metrics, rows};
+use crate::prompts::{guards, versions};
 use crate::storage::kv::{Read, Write};
 use crate::storage::log::Author;
+pub(super) use auto::after_run;
+use evidence::reach;
 
 /// How a version is promoted.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,10 +31,26 @@ pub struct PromoteOptions {
     pub override_reason: Option<String>,
     /// Compare-and-set: where the label must be found.
     pub expected: Expected,
+    /// Nobody asked for it: the version is promoted only if it passes, is newer than the one that holds the label,
+    /// and was never rolled back; the history says that it went by itself.
+    pub auto: bool,
+}
+
+/// What a check came to that may promote what passes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The move, if the label moved.
+    pub moved: Option<LabelMove>,
+    /// Why the label did not move, if the verdict is a pass.
+    pub held: Option<String>,
 }
 
 /// What a promotion came to, inside its transaction.
-enum Promotion {
+pub(super) enum Promotion {
     Moved(Box<LabelMove>),
     Refused(Box<Verdict>),
 }
@@ -44,11 +61,25 @@ impl Store {
     /// # Errors
     /// `invalid-gate`, `prompt-not-found`.
     pub fn protect(&self, name: &str, label: &str, gate: Gate) -> Result<ContentId> {
+        self.protect_as(name, label, gate, false)
+    }
+
+    /// As [`Store::protect`], and the label moves by itself: whenever a run on one of the gate's datasets is finished
+    /// and its version passes, is newer than the one that holds the label and was never rolled back, the label moves
+    /// in the same transaction, and its history says so. Protecting it again without it ends that.
+    ///
+    /// # Errors
+    /// As [`Store::protect`].
+    pub fn protect_auto(&self, name: &str, label: &str, gate: Gate) -> Result<ContentId> {
+        self.protect_as(name, label, gate, true)
+    }
+
+    fn protect_as(&self, name: &str, label: &str, gate: Gate, auto: bool) -> Result<ContentId> {
         let (name, label): (PromptName, Label) = (name.parse()?, label.parse()?);
         let gate = gate.validated()?;
         self.write(move |tx, author| {
             let id = gates::save_gate(tx, &gate)?;
-            labels::set_guard(tx, author, &name, &label, Some(id), None)?;
+            labels::set_guard(tx, author, &name, &label, Some(id), auto, None)?;
             Ok(id)
         })
     }
@@ -62,7 +93,7 @@ impl Store {
         let reason = required(reason)?;
         self.write(move |tx, author| {
             guard_of(tx, &name, &label)?;
-            labels::set_guard(tx, author, &name, &label, None, Some(&reason))
+            labels::set_guard(tx, author, &name, &label, None, false, Some(&reason))
         })
     }
 
@@ -90,6 +121,30 @@ impl Store {
         })
     }
 
+    /// Whether a protected label moves by itself.
+    ///
+    /// # Errors
+    /// What reading the store may give.
+    pub fn is_auto(&self, name: &str, label: &str) -> Result<bool> {
+        let (name, label): (PromptName, Label) = (name.parse()?, label.parse()?);
+        self.read(|tx| guards::is_auto(tx, &name, &label))
+    }
+
+    /// As [`Store::check`], and moves the label in the same transaction if the verdict is a pass and the version is
+    /// newer than the one that holds the label and was never rolled back. The label's history says that it went by
+    /// itself. On cannot-tell nothing moves, whatever the gate's policy.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub fn check_and_promote(&self, name: &str, version: &VersionRef, label: &str) -> Result<Checked> {
+        let (name, label): (PromptName, Label) = (name.parse()?, label.parse()?);
+        let version = version.clone();
+        self.write(move |tx, author| {
+            let number = versions::resolve(tx, &name, &version)?;
+            auto::check(tx, author, &name, &label, number)
+        })
+    }
+
     /// Every verdict on the versions of a prompt for a label, oldest first.
     ///
     /// # Errors
@@ -109,8 +164,9 @@ impl Store {
     /// not. The verdict is stored either way. A label without a gate just moves.
     ///
     /// # Errors
-    /// `gate-refused`, which carries the verdict, unless it is a pass or an override is given;
-    /// `reason-required` for an empty override; otherwise as [`Store::set_label`].
+    /// `gate-refused`, which carries the verdict, unless it is a pass (or the gate's policy allows what is open) or an
+    /// override is given; `reason-required` for an empty override; `auto-refused` for a version that is not promoted
+    /// by itself; otherwise as [`Store::set_label`].
     pub fn promote(
         &self,
         name: &str,
@@ -137,11 +193,11 @@ impl Store {
     }
 }
 
-fn required(reason: &str) -> Result<String> {
+pub(super) fn required(reason: &str) -> Result<String> {
     if reason.trim().is_empty() { Err(Error::ReasonRequired) } else { Ok(reason.to_owned()) }
 }
 
-fn promote(
+pub(super) fn promote(
     tx: &mut dyn Write,
     author: &Author,
     name: &PromptName,
@@ -153,8 +209,21 @@ fn promote(
     let moved = |step| Ok(Promotion::Moved(Box::new(step)));
     let reason = options.override_reason.as_deref().or(options.reason.as_deref());
     let guard = labels::guard(tx, name, label)?;
+    if options.auto {
+        if options.override_reason.is_some() {
+            let reason = "what goes by itself overrides nothing; give either auto or override".to_owned();
+            return Err(Error::InvalidArgument { argument: "auto".to_owned(), reason });
+        }
+        guard_of(tx, name, label)?;
+    }
     if let Some(there) = labels::check_expected(tx, name, label, to, options.expected)? {
         return moved(there);
+    }
+    if options.auto
+        && let Some(reason) = auto::barred(tx, name, label, to)?
+    {
+        let (prompt, label) = (name.to_string(), label.to_string());
+        return Err(Error::AutoRefused { prompt, label, version: to, reason });
     }
     let verdict = match guard {
         Some(id) => {
@@ -164,14 +233,18 @@ fn promote(
         }
         None => None,
     };
-    let passed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Pass);
+    // What goes by itself needs a pass; a person may rely on the gate's policy for what is open.
+    let enough = |verdict: &Verdict| {
+        if options.auto { verdict.outcome == Outcome::Pass } else { verdict.lets_pass() }
+    };
+    let passed = verdict.as_ref().is_some_and(enough);
     // Without a gate nothing is overruled, but who says "override" is written down as saying it.
     let overridden = options.override_reason.is_some() && !passed;
     let verdict = match verdict {
         Some(verdict) if !passed && !overridden => return Ok(Promotion::Refused(Box::new(verdict))),
         verdict => verdict.map(|verdict| verdict.id),
     };
-    let step = Move { prompt: name, label, to: Some(to), reason, verdict, rollback: false, overridden };
+    let step = Move { reason, verdict, overridden, auto: options.auto, ..Move::new(name, label, Some(to)) };
     moved(labels::record_move(tx, author, &step)?)
 }
 
@@ -180,71 +253,4 @@ fn guard_of(tx: &(impl Read + ?Sized), name: &PromptName, label: &Label) -> Resu
     let id = labels::guard(tx, name, label)?;
     let id = id.ok_or_else(|| Error::GateNotFound { prompt: name.to_string(), label: label.to_string() })?;
     Ok((id, gates::load_gate(tx, &id)?))
-}
-
-/// Gathers the evidence as it is now and judges by it.
-fn reach(
-    tx: &(impl Read + ?Sized),
-    author: &Author,
-    name: &PromptName,
-    label: &Label,
-    number: u32,
-    (gate_id, gate): (ContentId, &Gate),
-) -> Result<Verdict> {
-    let candidate = versions::load(tx, name, number)?;
-    let baseline = labels::target(tx, name, label)?.map(|held| versions::load(tx, name, held)).transpose()?;
-    let mut on = BTreeMap::new();
-    let mut refs = Vec::new();
-    let names = std::iter::once(&gate.dataset).chain(gate.checks.iter().map(|check| gate.dataset_of(check)));
-    for dataset in names {
-        if !on.contains_key(dataset) {
-            let gathered = on_dataset(tx, dataset, name, number, baseline.as_ref().map(|b| b.number()))?;
-            refs.extend(gathered.dataset.clone());
-            on.insert(dataset.clone(), gathered);
-        }
-    }
-    let mut configs = BTreeMap::new();
-    for metric in gate.checks.iter().filter_map(|check| check.metric()) {
-        if let Some(config) = metrics::read(tx, metric)? {
-            configs.insert(metric.clone(), config);
-        }
-    }
-    let evidence = Evidence { datasets: on, configs, response_schema: candidate.content().schema().cloned() };
-    let key = VerdictKey {
-        prompt: name.clone(),
-        label: label.clone(),
-        version: number,
-        version_id: candidate.id(),
-        gate: gate_id,
-        datasets: refs,
-        scorers: evidence.scorers(),
-        baseline: baseline.map(|b| Baseline { version: b.number(), version_id: b.id() }),
-    };
-    judge(gate, &evidence, key, author.now)
-}
-
-fn on_dataset(
-    tx: &(impl Read + ?Sized),
-    dataset: &DatasetName,
-    prompt: &PromptName,
-    candidate: u32,
-    baseline: Option<u32>,
-) -> Result<OnDataset> {
-    let nothing = |version| Side::new(version, Vec::new());
-    if datasets::latest(tx, dataset)? == 0 {
-        let baseline = baseline.map(nothing);
-        return Ok(OnDataset { dataset: None, items: Vec::new(), candidate: nothing(candidate), baseline });
-    }
-    let version = datasets::version(tx, dataset, None)?;
-    let side = |number| {
-        let runs = lifecycle::evidence(tx, prompt, number, &version.root)?;
-        let with_rows = |run: Run| Ok((run.clone(), rows::all(tx, &run.id)?));
-        Ok(Side::new(number, runs.into_iter().map(with_rows).collect::<Result<_>>()?))
-    };
-    Ok(OnDataset {
-        candidate: side(candidate)?,
-        baseline: baseline.map(side).transpose()?,
-        items: datasets::index(tx, dataset, version.version)?.into_keys().collect(),
-        dataset: Some(DatasetRef { dataset: dataset.clone(), version: version.version, root: version.root }),
-    })
 }

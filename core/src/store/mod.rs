@@ -2,6 +2,7 @@
 
 mod background;
 mod cache;
+mod calibrate;
 mod call;
 mod data;
 mod evaluate;
@@ -15,9 +16,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use calibrate::CalibrateOptions;
 pub use call::VERBS;
 pub use evaluate::RunOptions;
-pub use guard::PromoteOptions;
+pub use guard::{Checked, PromoteOptions};
 pub use recorder::Durability;
 pub use registry::MoveOptions;
 pub use traces::{LiveFilter, TraceFilter, TracePage};

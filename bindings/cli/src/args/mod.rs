@@ -166,6 +166,17 @@ Exit code: 0 moved, 1 the gate says fail, 3 the gate cannot tell.")]
     /// List every verdict on a prompt's versions for a label
     #[command(after_help = "Example:\n  trialplate verdicts extraction production")]
     Verdicts(registry::NameLabel),
+    /// Hold a judge's scores against people's: agreement, bias, and whether a gate may decide by it
+    #[command(after_help = "Example:
+  trialplate calibrate quality --run \"$RUN\" --human quality_by_people
+  trialplate calibrate quality --prompt extraction       # traces scored by a judge and by a human
+
+A gate decides by a judge only if the newest calibration says usable: kappa's interval begins at 0.6 or above, on
+100 labelled items or more, drawn at random.")]
+    Calibrate(gates::Calibrate),
+    /// List what is known of each judge
+    #[command(after_help = "Example:\n  trialplate calibrations quality")]
+    Calibrations(gates::Calibrations),
     /// List the datasets
     #[command(after_help = "Example:\n  trialplate datasets")]
     Datasets,
@@ -258,6 +269,12 @@ Exit code: 0 the run is finished, whatever its rows say: check and promote judge
     /// Finish a run: it takes no more rows and becomes evidence for gates
     #[command(after_help = "Example:\n  trialplate finish-run \"$RUN\"")]
     FinishRun(runs::Run),
+    /// Take a finished run that holds rubbish out of the evidence, for ever; it can still be read
+    #[command(after_help = "Example:
+  trialplate withdraw-run \"$RUN\" --reason 'the API key had expired: every row is an error'
+
+It still counts as a run: a gate's bar, which rises with every run, does not come down again.")]
+    WithdrawRun(runs::WithdrawRun),
     /// Print a run's rows as JSON lines
     #[command(after_help = "Example:\n  trialplate rows \"$RUN\" | jq .scores")]
     Rows(runs::Run),

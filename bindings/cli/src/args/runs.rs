@@ -90,6 +90,15 @@ pub(crate) struct Run {
 }
 
 #[derive(Args, Serialize)]
+pub(crate) struct WithdrawRun {
+    /// The run's id
+    run: String,
+    /// Why; the log keeps it
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Args, Serialize)]
 pub(crate) struct Runs {
     /// Only runs of this prompt
     prompt: Option<String>,

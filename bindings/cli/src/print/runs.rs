@@ -35,6 +35,10 @@ pub(crate) fn run(v: &Value, style: &Style) -> String {
         Value::Null => out.push_str(", not finished\n"),
         at => out.push_str(&format!(", finished {} with {}\n", time(at), count(&v["rows"], "row", "rows"))),
     }
+    if let Some(reason) = v["withdrawn"]["reason"].as_str() {
+        let (at, why) = (time(&v["withdrawn"]["at"]), super::one_line(reason));
+        out.push_str(&style.bad(&format!("withdrawn {at}: {why}\n")));
+    }
     for scorer in each(&v["scorers"]) {
         out.push_str(&format!("scorer {} {}\n", text(&scorer["name"]), style.faint(&short(&scorer["id"]))));
     }
@@ -48,6 +52,7 @@ pub(crate) fn runs(v: &Value, style: &Style) -> String {
         let names: Vec<Value> = each(&run["scorers"]).map(|s| s["name"].clone()).collect();
         let state = match &run["finished_at"] {
             Value::Null => style.unsure("open"),
+            _ if !run["withdrawn"].is_null() => style.bad("withdrawn"),
             _ => count(&run["rows"], "row", "rows"),
         };
         table.row([

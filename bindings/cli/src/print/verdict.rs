@@ -124,8 +124,15 @@ fn next_command(v: &Value, style: &Style) -> String {
     let (candidate, baseline) = (&key["version"], &key["baseline"]["version"]);
     let run_of =
         |version: &Value| each(&v["evidence"]).find(|e| e["version"] == *version).map(|e| text(&e["run"]));
+    if v["moved"].is_object() {
+        return format!("{} -> version {} by itself\n", text(&key["label"]), v["moved"]["to"]);
+    }
+    if let Some(held) = v["held"].as_str() {
+        return format!("not moved: {held}\n");
+    }
+    let passes = v["outcome"] == "pass" || v["allowed"] == true;
     match v["outcome"].as_str() {
-        Some("pass") => next(style, &format!("promote {prompt} {candidate} --to {label}")),
+        _ if passes => next(style, &format!("promote {prompt} {candidate} --to {label}")),
         _ if run_of(candidate).is_some() && (baseline.is_null() || run_of(baseline).is_some()) => {
             match (run_of(baseline), run_of(candidate)) {
                 (Some(a), Some(b)) if a != b => next(style, &format!("compare {a} {b}")),
@@ -170,8 +177,14 @@ pub(crate) fn unprotected(_: &Value, _: &Style) -> String {
 
 pub(crate) fn gate(v: &Value, style: &Style) -> String {
     let mut out = format!("gate {}  dataset {}\n", short(&v["id"]), style.strong(&text(&v["dataset"])));
-    let mut table =
-        Table::new(style, &["check", "metric", "at least", "at most", "tolerance", "mode", "dataset"]);
+    if v["inconclusive"] == "allow" {
+        out.push_str("what is not shown may pass\n");
+    }
+    if v["auto"] == true {
+        out.push_str("the label moves by itself\n");
+    }
+    let heads = ["check", "metric", "at least", "at most", "tolerance", "mode", "dataset", "options"];
+    let mut table = Table::new(style, &heads);
     for check in each(&v["checks"]) {
         let tolerance = match (check["tolerance"].as_f64(), check["kind"].as_str()) {
             (Some(points), Some("absolute")) => format!("{points} points"),
@@ -186,8 +199,25 @@ pub(crate) fn gate(v: &Value, style: &Style) -> String {
             tolerance,
             text(&check["mode"]),
             text(&check["dataset"]),
+            options(check),
         ]);
     }
     out.push_str(&table.print());
     out
+}
+
+/// The options that are not at their defaults, as they are written in a gate.
+fn options(check: &Value) -> String {
+    const OPTIONS: [&str; 8] = [
+        "allow",
+        "bound",
+        "cluster",
+        "max_severe",
+        "severe_drop",
+        "on_error",
+        "max_new_failures",
+        "uncalibrated",
+    ];
+    let given = OPTIONS.iter().filter(|name| !check[**name].is_null());
+    given.map(|name| format!("{name}={}", text(&check[*name]))).collect::<Vec<_>>().join(" ")
 }

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ._data import Dataset, Run
     from ._evaluate import Output
     from ._results import (
+        Agreement,
+        Calibration,
         Change,
         CheckResult,
         Comparison,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         Metric,
         MetricComparison,
         MetricSummary,
+        Needed,
         NoiseFloor,
         Pending,
         Prompt,
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
         TraceScore,
         Verdict,
         VerdictKey,
+        Withdrawal,
         WorstCase,
     )
     from ._specs import Check, Gate, Scorer
@@ -100,8 +104,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Agreement",
     "AlreadyExistsError",
     "BusyError",
+    "Calibration",
     "Change",
     "Check",
     "CheckResult",
@@ -130,6 +136,7 @@ __all__ = [
     "Metric",
     "MetricComparison",
     "MetricSummary",
+    "Needed",
     "NoiseFloor",
     "NotFoundError",
     "Output",
@@ -154,6 +161,7 @@ __all__ = [
     "TrialplateError",
     "Verdict",
     "VerdictKey",
+    "Withdrawal",
     "WorstCase",
     "__version__",
     "open",

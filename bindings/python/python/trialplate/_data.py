@@ -249,8 +249,21 @@ class Run(RunInfo):
         return [Row.from_dict(row) for row in self._store._call("rows", run=self.id)["rows"]]
 
     def finish(self) -> Run:
-        """Finishes it: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing."""
+        """Finishes it: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing.
+
+        A label that moves by itself moves in the same transaction, if its gate lets the version pass.
+        """
         return self._renew(self._store._call("finish_run", run=self.id))
+
+    def withdraw(self, reason: str) -> Run:
+        """Takes a finished run that holds rubbish out of the evidence, for ever. It can still be read.
+
+        It still counts as a run: a gate's bar, which rises with every run, does not come down again.
+
+        Raises:
+            RefusedError: `reason-required`, `run-not-finished`.
+        """
+        return self._renew(self._store._call("withdraw_run", run=self.id, reason=reason))
 
     def refresh(self) -> Run:
         """Reads its facts again."""
@@ -264,7 +277,7 @@ class Run(RunInfo):
         # The one object that follows the store: the facts below `id` don't change, `finished_at` does once.
         fresh = RunInfo.from_dict(data)
         object.__setattr__(self, "_data", fresh._data)
-        for name in ("finished_at", "row_count", "rows_root"):
+        for name in ("finished_at", "row_count", "rows_root", "withdrawn"):
             object.__setattr__(self, name, getattr(fresh, name))
         return self
 

@@ -170,6 +170,7 @@ class LabelMove(Result):
         verdict: the id of the verdict that the move rests on.
         rollback: whether it moved back to where it had been.
         override: whether it moved against its gate's verdict.
+        auto: whether nobody asked for it: the version passed the gate of a label that moves by itself.
     """
 
     _shown = ("prompt", "label", "from_version", "to_version", "actor", "reason", "at")
@@ -185,6 +186,7 @@ class LabelMove(Result):
     verdict: str | None
     rollback: bool
     override: bool
+    auto: bool
 
     @property
     def to(self) -> int | None:
@@ -241,8 +243,26 @@ class ItemNote(Result):
 
 
 @_record
+class Needed(Result):
+    """What would settle a check that the data leave open: so many items, with this chance."""
+
+    items: int
+    chance: float | None = None
+
+
+@_record
 class CheckResult(Result):
-    """What one check of a gate found."""
+    """What one check of a gate found.
+
+    Attributes:
+        allowed: how much worse it may be, in the metric's own points.
+        confidence: how sure the bounds are; it rises with every run of a version.
+        rule: what gave the bounds: `t`, `betting`, `zero_variance` or `point`.
+        attempt: which run of this version on this dataset it is, from the second on.
+        severe: how many items dropped severely.
+        open: why it cannot tell: `not-shown`, `invalid-missing`, `no-evidence` or `uncalibrated-judge`.
+        needed: what would settle it.
+    """
 
     _shown = ("check", "metric", "outcome", "sentence")
 
@@ -259,6 +279,13 @@ class CheckResult(Result):
     upper: float | None
     threshold: float | None
     items: list[ItemNote]
+    allowed: float | None = None
+    confidence: float | None = None
+    rule: str | None = None
+    attempt: int | None = None
+    severe: int | None = None
+    open: str | None = None
+    needed: Needed | None = None
 
 
 @_record
@@ -278,6 +305,9 @@ class Verdict(Result):
 
     Attributes:
         outcome: `pass`, `fail` or `cannot-tell`.
+        withdrawn: the runs that were withdrawn, and say nothing any more; None if there is none.
+        allowed: True if the gate's policy lets the version pass although the data leave a check open.
+        moved: the label's move, after `check(..., auto=True)`; `held` why it did not move on a pass.
     """
 
     _shown = ("outcome", "sentence", "id")
@@ -289,12 +319,85 @@ class Verdict(Result):
     checks: list[CheckResult]
     evidence: list[EvidenceRef]
     at: datetime
+    withdrawn: list[str] | None = None
+    allowed: bool | None = None
+    moved: LabelMove | None = None
+    held: str | None = None
 
     def __bool__(self) -> bool:
         return self.outcome == "pass"
 
     def _repr_html_(self) -> str:
         return _html.verdict_html(self)
+
+
+@_record
+class Withdrawal(Result):
+    """That a run was taken out of the evidence, and why."""
+
+    at: datetime
+    actor: str | None
+    reason: str
+
+
+@_record
+class Agreement(Result):
+    """How far a judge and people agree on a part of the labels. Figures to look at, never a verdict.
+
+    Attributes:
+        kappa: Cohen's, from `kappa_low` to `kappa_high`; None where only one category was given.
+        agreement: the share of labels on which both said the same.
+        bias: how much too high the judge is, in the metric's points; None for categories.
+    """
+
+    n: int
+    kappa: float | None
+    kappa_low: float | None
+    kappa_high: float | None
+    agreement: float | None
+    bias: float | None
+    bias_low: float | None
+    bias_high: float | None
+
+
+@_record
+class Calibration(Agreement):
+    """How far one judge agrees with people on one metric. True if a gate may decide by it.
+
+    Attributes:
+        scorer: the content id of the judge's configuration.
+        units: labelled items or traces; `n` counts labels.
+        unlabelled: judged and not labelled.
+        weights: `quadratic` on a rubric, `unweighted` on categories and on true and false.
+        prevalence: what people gave, each category's share.
+        corrected_mean: the mean of everything that was judged, corrected by the labels.
+        strata: by difficulty or query type; `lengths` by the length of the output, in thirds.
+        level: `usable`, `usable with human spot checks` or `not usable for gates`.
+    """
+
+    _shown = ("metric", "level", "sentence")
+
+    metric: str
+    scorer: str
+    source: str
+    units: int
+    unlabelled: int
+    weights: str
+    prevalence: dict[str, float]
+    human_mean: float | None
+    judge_mean: float | None
+    corrected_mean: float | None
+    corrected_low: float | None
+    corrected_high: float | None
+    strata: dict[str, Agreement]
+    lengths: dict[str, Agreement]
+    level: str
+    sentence: str
+    at: datetime
+    seq: int
+
+    def __bool__(self) -> bool:
+        return self.level == "usable"
 
 
 @_record
@@ -319,6 +422,7 @@ class RunInfo(Result):
     finished_at: datetime | None
     row_count: int | None = field(metadata={"json": "rows"})
     rows_root: str | None
+    withdrawn: Withdrawal | None
 
 
 @_record

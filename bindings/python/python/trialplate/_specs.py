@@ -36,13 +36,32 @@ class Check(_Spec):
     __slots__ = ()
 
     @classmethod
-    def item_floor(cls, metric: str, at_least: float) -> Check:
-        """Golden-set regression: every item stays at or above a floor, which it may touch."""
-        return cls(_given(check="item_floor", metric=metric, at_least=at_least))
+    def item_floor(
+        cls, metric: str, at_least: float, allow: int | None = None, uncalibrated: str | None = None
+    ) -> Check:
+        """Golden-set regression: every item stays at or above a floor, which it may touch; `allow` of them may not.
+
+        `uncalibrated="allow"` (here and in the other checks) lets a judge decide that was not calibrated against people;
+        otherwise such a judge reports only.
+        """
+        return cls(
+            _given(check="item_floor", metric=metric, at_least=at_least, allow=allow, uncalibrated=uncalibrated)
+        )
 
     @classmethod
     def no_regression(
-        cls, metric: str, tolerance: float | None = None, mode: str | None = None, kind: str | None = None
+        cls,
+        metric: str,
+        tolerance: float | None = None,
+        mode: str | None = None,
+        kind: str | None = None,
+        *,
+        bound: str | None = None,
+        cluster: str | None = None,
+        max_severe: int | None = None,
+        severe_drop: float | None = None,
+        on_error: str | None = None,
+        uncalibrated: str | None = None,
     ) -> Check:
         """The mean is not worse than that of the version which holds the label.
 
@@ -50,20 +69,53 @@ class Check(_Spec):
             tolerance: how much worse it may be; 0.05 if left out.
             mode: `bound` (the default: passes only what the data prove) or `point` (the measured figure alone).
             kind: `relative` (the default: a share of the baseline's score) or `absolute` (points of the metric).
+            bound: `auto` (the default), `betting` (holds for every distribution, and is wider) or `t`.
+            cluster: the member of the items' metadata that names what belongs together, such as a document.
+            max_severe: more items than this with a severe drop fail, whatever the mean says.
+            severe_drop: a drop of so many points is severe; 2 if left out.
+            on_error: an output that failed counts as `missing` (the default) or as the `worst` score.
         """
-        return cls(_given(check="no_regression", metric=metric, tolerance=tolerance, mode=mode, kind=kind))
+        return cls(
+            _given(
+                check="no_regression",
+                metric=metric,
+                tolerance=tolerance,
+                mode=mode,
+                kind=kind,
+                bound=bound,
+                cluster=cluster,
+                max_severe=max_severe,
+                severe_drop=severe_drop,
+                on_error=on_error,
+                uncalibrated=uncalibrated,
+            )
+        )
 
     @classmethod
-    def mean(cls, metric: str, at_least: float, mode: str | None = None) -> Check:
+    def mean(cls, metric: str, at_least: float, mode: str | None = None, uncalibrated: str | None = None) -> Check:
         """The mean is at least so much (at most, where lower is better). `mode` is `bound` if left out."""
-        return cls(_given(check="mean", metric=metric, at_least=at_least, mode=mode))
+        return cls(_given(check="mean", metric=metric, at_least=at_least, mode=mode, uncalibrated=uncalibrated))
 
     @classmethod
     def rate(
-        cls, metric: str, at_least: float | None = None, at_most: float | None = None, mode: str | None = None
+        cls,
+        metric: str,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        mode: str | None = None,
+        uncalibrated: str | None = None,
     ) -> Check:
         """The share of items whose score is true is at least, or at most, so much. `mode` is `point` if left out."""
-        return cls(_given(check="rate", metric=metric, at_least=at_least, at_most=at_most, mode=mode))
+        return cls(
+            _given(
+                check="rate",
+                metric=metric,
+                at_least=at_least,
+                at_most=at_most,
+                mode=mode,
+                uncalibrated=uncalibrated,
+            )
+        )
 
     @classmethod
     def format(cls, at_least: float | None = None, mode: str | None = None) -> Check:
@@ -71,9 +123,22 @@ class Check(_Spec):
         return cls(_given(check="format", at_least=at_least, mode=mode))
 
     @classmethod
-    def not_more_permissive(cls, dataset: str, metric: str) -> Check:
-        """On a dataset of probes no item scores worse than under the baseline; true is a probe that was refused."""
-        return cls(_given(check="not_more_permissive", dataset=str(dataset), metric=metric))
+    def not_more_permissive(
+        cls, dataset: str, metric: str, max_new_failures: int | None = None, uncalibrated: str | None = None
+    ) -> Check:
+        """On a dataset of probes no item scores worse than under the baseline; true is a probe that was refused.
+
+        `max_new_failures` of them may do worse.
+        """
+        return cls(
+            _given(
+                check="not_more_permissive",
+                dataset=str(dataset),
+                metric=metric,
+                max_new_failures=max_new_failures,
+                uncalibrated=uncalibrated,
+            )
+        )
 
 
 class Gate:
@@ -82,33 +147,59 @@ class Gate:
     Attributes:
         dataset: the dataset on whose newest version candidates are judged.
         checks: its checks.
+        inconclusive: what to do where the data leave a check open: `block` (the default), or `allow`: the label may
+            move if everything was measured and nothing was shown to be worse.
         id: its content id, if it comes from a store.
+        auto: whether its label moves by itself, if it comes from a store.
     """
 
-    __slots__ = ("checks", "dataset", "id")
+    __slots__ = ("auto", "checks", "dataset", "id", "inconclusive")
 
-    def __init__(self, dataset: str, checks: Iterable[Check | Mapping[str, Any]], id: str | None = None) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        checks: Iterable[Check | Mapping[str, Any]],
+        id: str | None = None,
+        *,
+        inconclusive: str | None = None,
+        auto: bool | None = None,
+    ) -> None:
         self.dataset = str(dataset)
         self.checks = [check if isinstance(check, Check) else Check(check) for check in checks]
+        self.inconclusive = inconclusive
         self.id = id
+        self.auto = auto
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Gate:
         """Reads it from the core's JSON."""
-        return cls(data["dataset"], data["checks"], data.get("id"))
+        return cls(
+            data["dataset"],
+            data["checks"],
+            data.get("id"),
+            inconclusive=data.get("inconclusive"),
+            auto=data.get("auto"),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The core's JSON."""
-        return {"dataset": self.dataset, "checks": [check.to_dict() for check in self.checks], **_given(id=self.id)}
+        checks = [check.to_dict() for check in self.checks]
+        known = _given(inconclusive=self.inconclusive, id=self.id, auto=self.auto)
+        return {"dataset": self.dataset, "checks": checks, **known}
+
+    def _asked(self) -> tuple[Any, ...]:
+        # Left out is "block".
+        return self.dataset, tuple(self.checks), self.inconclusive or "block"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Gate) and (self.dataset, self.checks) == (other.dataset, other.checks)
+        return isinstance(other, Gate) and self._asked() == other._asked()
 
     def __hash__(self) -> int:
-        return hash((self.dataset, tuple(self.checks)))
+        return hash(self._asked())
 
     def __repr__(self) -> str:
-        return f"Gate(dataset={self.dataset!r}, checks={self.checks!r})"
+        policy = f", inconclusive={self.inconclusive!r}" if self.inconclusive else ""
+        return f"Gate(dataset={self.dataset!r}, checks={self.checks!r}{policy})"
 
 
 ScorerFunction = Callable[..., Any]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from . import _specs as specs
     from ._data import Dataset, Run
     from ._results import (
+        Calibration,
         Comparison,
         DatasetVersion,
         Diff,
@@ -303,8 +304,12 @@ class Store(_native.Store):
 
     # ---- gates
 
-    def protect(self, name: str, label: str, gate: Gate | Mapping[str, Any]) -> str:
+    def protect(self, name: str, label: str, gate: Gate | Mapping[str, Any], *, auto: bool = False) -> str:
         """Binds a gate to a label: from now on only `promote` and `rollback` move it.
+
+        Args:
+            auto: the label moves by itself: when a run on the gate's dataset is finished and its version passes, is newer
+                than the one that holds the label and was never rolled back. Protecting it again without it ends that.
 
         Returns:
             The gate's content id.
@@ -313,8 +318,10 @@ class Store(_native.Store):
             InvalidError: `invalid-gate`.
         """
         given = dict(gate.to_dict() if isinstance(gate, specs.Gate) else gate)
+        # What `gate` says beside the gate itself.
         given.pop("id", None)
-        return str(self._call("protect", name=name, label=label, gate=given)["gate"])
+        given.pop("auto", None)
+        return str(self._call("protect", name=name, label=label, gate=given, auto=auto)["gate"])
 
     def unprotect(self, name: str, label: str, *, reason: str) -> None:
         """Takes the gate off a label. The log keeps who did it, and why."""
@@ -328,9 +335,15 @@ class Store(_native.Store):
         """
         return specs.Gate.from_dict(self._call("gate", name=name, label=label))
 
-    def check(self, name: str, version: VersionLike, label: str) -> Verdict:
-        """Judges a version by the gate of a label, and stores the verdict. Nothing moves."""
-        return records.Verdict.from_dict(self._call("check", name=name, version=_version(version), label=label))
+    def check(self, name: str, version: VersionLike, label: str, *, auto: bool = False) -> Verdict:
+        """Judges a version by the gate of a label, and stores the verdict. Nothing moves.
+
+        Args:
+            auto: the label moves in the same transaction if the verdict is a pass, and the version is newer than the one
+                that holds the label and was never rolled back: the verdict's `moved`, or `held`, says what came of it.
+        """
+        found = self._call("check", name=name, version=_version(version), label=label, auto=auto)
+        return records.Verdict.from_dict(found)
 
     def promote(
         self,
@@ -341,16 +354,19 @@ class Store(_native.Store):
         override: str | None = None,
         reason: str | None = None,
         expected: VersionLike | None = None,
+        auto: bool = False,
     ) -> LabelMove:
         """Moves a label to a version if its gate lets it. One transaction: judged and moved, or neither.
 
         Args:
             to: the label.
             override: moves it against the verdict, for this reason, which stays in the log for ever.
+            auto: nobody asked for it, and the history says so: only on a pass, only to a newer version than the one that
+                holds the label, and never to one that was rolled back.
 
         Raises:
             GateRefused: `gate-refused`; its `verdict` says why.
-            RefusedError: `reason-required` for an empty override.
+            RefusedError: `reason-required` for an empty override; `auto-refused`.
             ConflictError: `label-moved`.
         """
         moved = self._call(
@@ -361,6 +377,7 @@ class Store(_native.Store):
             override=override,
             reason=reason,
             expected=_version(expected),
+            auto=auto,
         )
         return records.LabelMove.from_dict(moved)
 
@@ -508,6 +525,7 @@ class Store(_native.Store):
             InvalidError: `invalid-argument` if they are about different datasets; if a metric is scored in neither or
                 named twice, an alpha or a margin makes no sense, no item names a cluster, or a noise run is of
                 another version or dataset, or there already.
+            RefusedError: `run-withdrawn`.
         """
         found = self._call(
             "compare",
@@ -520,6 +538,60 @@ class Store(_native.Store):
             noise=None if noise is None else [getattr(run, "id", run) for run in noise],
         )
         return records.Comparison.from_dict(found)
+
+    def withdraw_run(self, run: Run | str, reason: str) -> Run:
+        """Takes a finished run that holds rubbish out of the evidence, for ever. It can still be read.
+
+        It still counts as a run: a gate's bar, which rises with every run, does not come down again.
+
+        Raises:
+            RefusedError: `reason-required`, `run-not-finished`.
+        """
+        return data.Run._of(self, self._call("withdraw_run", run=getattr(run, "id", run), reason=reason))
+
+    def calibrate(
+        self,
+        metric: str,
+        *,
+        run: Run | str | None = None,
+        human: str | None = None,
+        prompt: str | None = None,
+        version: VersionLike | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        judge: ScorerLike | None = None,
+    ) -> Calibration:
+        """Holds a judge's scores of a metric against those of people, and keeps what is found.
+
+        A gate decides by a judge only if the newest calibration says "usable". The labels are in the rows of a run, under
+        another metric, or on the traces of a prompt, where scores of source `human` stand beside those of source `judge`.
+
+        Args:
+            run: whose rows hold both; `human` is the metric that holds what people said.
+            prompt: whose traces hold both; `version`, `since` and `until` say which.
+            judge: on traces: the scorer, or its id, if several scored them.
+
+        Raises:
+            InvalidError: `invalid-argument` if nothing has both scores, nobody knows which judge it is, or the scores are
+                no rubric.
+        """
+        found = self._call(
+            "calibrate",
+            metric=metric,
+            run=getattr(run, "id", run),
+            human=human,
+            prompt=prompt,
+            version=_version(version),
+            since=_moment(since),
+            until=_moment(until),
+            judge=judge if judge is None or isinstance(judge, str) else specs.scorer(judge),
+        )
+        return records.Calibration.from_dict(found)
+
+    def calibrations(self, metric: str | None = None) -> list[Calibration]:
+        """What is known of every judge, by metric; of one metric, if one is named."""
+        found = self._call("calibrations", metric=metric)["calibrations"]
+        return [records.Calibration.from_dict(calibration) for calibration in found]
 
     # ---- production
 

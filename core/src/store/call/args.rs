@@ -108,9 +108,9 @@ arguments! {
         #[serde(default)] to: Option<Version>,
         #[serde(default)] reason: Option<String>,
     }
-    Protect { name: String, label: String, gate: Value }
+    Protect { name: String, label: String, gate: Value, #[serde(default)] auto: Option<bool> }
     Unprotect { name: String, label: String, reason: String }
-    Check { name: String, version: Version, label: String }
+    Check { name: String, version: Version, label: String, #[serde(default)] auto: Option<bool> }
     Promote {
         name: String,
         version: Version,
@@ -118,6 +118,7 @@ arguments! {
         #[serde(default)] reason: Option<String>,
         #[serde(default, rename = "override")] override_reason: Option<String>,
         #[serde(default)] expected: Option<Version>,
+        #[serde(default)] auto: Option<bool>,
     }
     Dataset { name: String, #[serde(default)] version: Option<u32> }
     DatasetAdd { name: String, items: Vec<Value> }
@@ -141,6 +142,7 @@ arguments! {
         #[serde(default)] name: Option<String>,
     }
     RunId { run: String }
+    WithdrawRun { run: String, reason: String }
     Runs { #[serde(default)] prompt: Option<String> }
     Record { run: String, key: String, #[serde(default = "first")] trial: u32, #[serde(default)] row: RowArgs }
     RecordAll { run: String, rows: Vec<KeyedRow> }

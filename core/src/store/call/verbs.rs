@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{self, expected, selector};
-use super::{arguments, listed, result, traces};
+use super::{arguments, calibrate, listed, result, traces};
 use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
 use crate::model::dataset::NewItem;
@@ -111,7 +111,11 @@ verbs! {
         let a: args::Protect = arguments(a)?;
         let gate: Gate = serde_json::from_value(a.gate)
             .map_err(|e| Error::InvalidGate { reason: e.to_string() })?;
-        listed("gate", store.protect(&a.name, &a.label, gate)?)
+        listed("gate", if a.auto == Some(true) {
+            store.protect_auto(&a.name, &a.label, gate)?
+        } else {
+            store.protect(&a.name, &a.label, gate)?
+        })
     },
     "unprotect" => |store, a| {
         let a: args::Unprotect = arguments(a)?;
@@ -123,11 +127,16 @@ verbs! {
         let (id, gate) = store.gate(&a.name, &a.label)?;
         let mut value = result(gate)?;
         value["id"] = result(id)?;
+        value["auto"] = store.is_auto(&a.name, &a.label)?.into();
         Ok(value)
     },
     "check" => |store, a| {
         let a: args::Check = arguments(a)?;
-        result(store.check(&a.name, &a.version.reference()?, &a.label)?)
+        let version = a.version.reference()?;
+        if a.auto == Some(true) {
+            return result(store.check_and_promote(&a.name, &version, &a.label)?);
+        }
+        result(store.check(&a.name, &version, &a.label)?)
     },
     "promote" => |store, a| {
         let a: args::Promote = arguments(a)?;
@@ -135,6 +144,7 @@ verbs! {
             expected: expected(store, &a.name, a.expected)?,
             reason: a.reason,
             override_reason: a.override_reason,
+            auto: a.auto == Some(true),
         };
         result(store.promote(&a.name, &a.version.reference()?, &a.to, options)?)
     },
@@ -216,6 +226,15 @@ verbs! {
         Ok(json!({"rows": rows.len()}))
     },
     "finish_run" => |store, a| result(store.finish_run(arguments::<args::RunId>(a)?.run.parse()?)?),
+    "withdraw_run" => |store, a| {
+        let a: args::WithdrawRun = arguments(a)?;
+        result(store.withdraw_run(a.run.parse()?, &a.reason)?)
+    },
+    "calibrate" => |store, a| result(calibrate::calibrate(store, arguments(a)?)?),
+    "calibrations" => |store, a| {
+        let a: calibrate::Calibrations = arguments(a)?;
+        listed("calibrations", store.calibrations(a.metric.as_deref())?)
+    },
     "rows" => |store, a| listed("rows", store.rows(arguments::<args::RunId>(a)?.run.parse()?)?),
     // Of a run, or of a metric in production.
     "summary" => |store, a| {
