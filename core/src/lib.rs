@@ -34,6 +34,7 @@
 //!  │                    ▲                   Gate ── Check, Check …
 //!  ├─ Run ── Row (item × trial) ── Score      │ judges by runs
 //!  │                                        Verdict
+//!  ├─ Canary ── runs of a few fixed items, again and again: did the model change?
 //!  ├─ Event, Event … (hash-chained; everything above is in it)
 //!  └─ Trace (one call in production) ── Score, Score … (too many for the log)
 //! ```
@@ -43,6 +44,7 @@
 mod codec;
 mod compare;
 mod datasets;
+mod drift;
 mod error;
 mod gates;
 mod model;
@@ -60,13 +62,17 @@ pub use compare::{
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};
+pub use model::canary::{
+    AffectedItem, AnchorFigures, Canary, CanaryCause, CanaryEntryKind, CanaryFigures, CanaryMethod,
+    CanaryMetric, CanaryOnset, CanaryState, CanaryStatus, CanaryStep, SeriesBegan,
+};
 pub use model::content::Content;
 pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
 pub use model::gate::{Check, Gate, Mode as GateMode, ToleranceKind};
 pub use model::id::{ContentId, IdPrefix, RunId};
 pub use model::name::{
-    DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
+    CanaryName, DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
 };
 pub use model::run::{NewRow, Pending, Row, Run, ScorerRef};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
@@ -86,6 +92,6 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    Durability, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter,
-    TracePage, VERBS,
+    Durability, LiveFilter, MoveOptions, NewCanary, OpenOptions, PromoteOptions, Report, RunOptions, Store,
+    TraceFilter, TracePage, VERBS,
 };

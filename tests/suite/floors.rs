@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("formats", 5),
     ("stats", 6),
     ("compare", 7),
+    ("drift", 7),
     ("experiments", 7),
     ("gates", 8),
     ("store", 9),

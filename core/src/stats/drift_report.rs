@@ -152,7 +152,8 @@ impl DriftPhase {
                 number(alarm_level, 0),
             ),
             DriftPhase::Unreadable { scored, first } => {
-                let needed = if first { "the first run of a baseline needs them all" } else { "90% are needed" };
+                let needed =
+                    if first { "the first run of a baseline needs them all" } else { "90% are needed" };
                 format!(
                     "Cannot tell: {} of {items} canary items have a score in the last run, and {needed}. \
                      It is not used.",

@@ -3,6 +3,7 @@
 mod background;
 mod cache;
 mod call;
+mod canaries;
 mod data;
 mod evaluate;
 mod guard;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use call::VERBS;
+pub use canaries::NewCanary;
 pub use evaluate::RunOptions;
 pub use guard::PromoteOptions;
 pub use recorder::Durability;
