@@ -73,7 +73,7 @@ class Readme(unittest.TestCase):
             shell("trialplate --file prompts.tp publish extraction --text 'List the parties in: {{document}}' --label production")
             shell(setup)
             for run in range(22):
-                (root / "score").write_text(str(4 + run % 3 / 10))
+                (root / "score").write_text(str(4 + (run + 2) % 3 / 10))
                 shell(command)
                 said = (root / "canary.txt").read_text()
                 self.assertIn(f"Baseline: {run + 1} of 20 runs." if run < 20 else "No sign of change", said)

@@ -82,7 +82,7 @@ fn to_canary(name: CanaryName, record: CanaryRecord) -> Canary {
 }
 
 /// Writes a new canary.
-pub(super) fn save(tx: &mut dyn Write, canary: Canary) -> Result<()> {
+pub(crate) fn save(tx: &mut dyn Write, canary: Canary) -> Result<()> {
     let name = canary.name;
     let record = CanaryRecord {
         prompt: canary.prompt,

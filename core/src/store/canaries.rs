@@ -12,6 +12,9 @@ use crate::prompts::versions;
 use crate::scorers::{self, Scorer};
 use crate::stats::DriftPlan;
 
+#[cfg(test)]
+mod tests;
+
 /// What a canary is to be.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

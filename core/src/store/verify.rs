@@ -80,7 +80,7 @@ fn broken(text: String) -> Halt {
 }
 
 impl Store {
-    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, traces.
+    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, canaries, traces.
     ///
     /// # Errors
     /// Only if the file can't be read. What is wrong inside is in the report, the first broken link by name.
@@ -110,7 +110,7 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     let (mut said, mut logged) = (BTreeMap::new(), drift::Logged::new());
     log::visit(tx, 0, &mut |event| {
         note(&event, &mut said);
-        note_canary(&event, &mut logged);
+        drift::note(&event, &mut logged)?;
         if event.kind == "label.moved" || event.kind == "label.removed" {
             moves.extend(labels::move_of(event));
         }
@@ -177,21 +177,6 @@ fn note(event: &Event, said: &mut Said) {
         }
         _ => None,
     };
-}
-
-fn note_canary(event: &Event, logged: &mut drift::Logged) {
-    if !matches!(
-        event.kind.as_str(),
-        "canary.registered" | "canary.recorded" | "canary.confirmed" | "canary.dismissed"
-    ) {
-        return;
-    }
-    let text = |name: &str| event.data.get(name).and_then(Value::as_str).map(str::to_owned);
-    // A registration has no number: it stands before the first entry.
-    let number = event.data.get("number").and_then(Value::as_u64).unwrap_or_default() as u32;
-    let canary = text("canary").unwrap_or_default();
-    let id = if number == 0 { text("version_id") } else { text("run") };
-    logged.insert((canary, number), (event.kind.clone(), id));
 }
 
 fn check_canaries(tx: &dyn Read, mut logged: drift::Logged, report: &mut Report) -> Checked {

@@ -62,7 +62,11 @@ pub(crate) fn status(v: &Value, style: &Style) -> String {
     if !v["anchor"].is_null() {
         let anchor = &v["anchor"];
         let said = if anchor["alarm"] == true { style.bad("moved") } else { "no sign of change".to_owned() };
-        out.push_str(&format!("stored outputs: {} runs, M {}, {said}\n", anchor["runs"], figure(&anchor["m"])));
+        out.push_str(&format!(
+            "stored outputs: {} runs, M {}, {said}\n",
+            anchor["runs"],
+            figure(&anchor["m"])
+        ));
     }
     if v["state"] == "alarm" {
         let answer = format!("canary-confirm {0} --reason ... (or canary-dismiss {0})", quoted(&v["canary"]));
@@ -73,7 +77,8 @@ pub(crate) fn status(v: &Value, style: &Style) -> String {
 
 /// Every canary in a line.
 pub(crate) fn canaries(v: &Value, style: &Style) -> String {
-    let mut table = Table::new(style, &["canary", "state", ">series", ">runs", ">M", ">alarm at", "last run"]);
+    let mut table =
+        Table::new(style, &["canary", "state", ">series", ">runs", ">M", ">alarm at", "last run"]);
     for canary in each(&v["canaries"]) {
         table.row([
             text(&canary["canary"]),
