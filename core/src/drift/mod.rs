@@ -3,10 +3,9 @@
 //! What is kept is the series of runs and answers ([`store`]); where a canary stands is a pure function of it
 //! ([`watch`]), computed again from the start each time, so that it can't differ between two readers.
 
+pub(crate) mod check;
 pub(crate) mod panel;
 pub(crate) mod store;
-#[cfg(test)]
-mod tests;
 pub(crate) mod verbs;
 pub(crate) mod watch;
 pub(crate) mod words;
@@ -51,3 +50,6 @@ pub(crate) struct Anchor {
     pub(crate) run: RunId,
     pub(crate) scores: Scores,
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,9 +12,6 @@ use crate::prompts::versions;
 use crate::scorers::{self, Scorer};
 use crate::stats::DriftPlan;
 
-#[cfg(test)]
-mod tests;
-
 /// What a canary is to be.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -205,3 +202,6 @@ impl Canary {
         words::of_plan(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

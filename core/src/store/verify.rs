@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Store;
 use crate::codec::hash::Object;
 use crate::datasets::read as datasets;
-use crate::drift::{store as canaries, verbs as drift};
+use crate::drift::{check as drift, store as canaries};
 use crate::error::{Error, Kind, Result};
 use crate::gates::store as gates;
 use crate::model::event::Event;
