@@ -887,8 +887,128 @@ export interface Report {
   verdicts: number;
   datasetVersions: number;
   runs: number;
+  canaries: number;
   traces: number;
   scores: number;
+}
+
+export interface CanaryOptions {
+  /** @default the prompt that `version` is of */
+  prompt?: string;
+  /** Fixed. @default the version that `label` points to now */
+  version?: VersionInput;
+  /** @default 'production' */
+  label?: string;
+  /** The fixed items: 10 at least, best 20 to 50. */
+  dataset?: string | Dataset;
+  /** Fixed. @default the newest one now */
+  datasetVersion?: number;
+  /** What is watched; each declared boolean, or with min and max. */
+  metrics?: string[];
+  /** What the runs must be scored by. @default what the first run is scored by */
+  scorers?: ScorerInput[];
+  /** Runs before the detector starts, spread over days; 10 at least. @default 20 */
+  baseline?: number;
+  /** At most one false alarm in so many runs on average. @default 365 */
+  alarm?: number;
+  /** The least standard deviation that is believed, as a share of the metric's range. @default 0.0025 */
+  floor?: number;
+}
+export type CanaryState = 'baseline' | 'quiet' | 'alarm' | 'cannot-tell';
+/** One metric of a canary now. */
+export interface CanaryFigures {
+  metric: string;
+  /** By the run's mean and spread, or counted since it was hardly ever true. */
+  method: 'scores' | 'rare-events';
+  m: number | null;
+  uMean: number | null;
+  uItems: number | null;
+  /** Before the change, or over all runs before the last one. */
+  meanBefore: number | null;
+  /** Since the change, or of the last run. */
+  meanNow: number | null;
+}
+/** What a canary says now. */
+export interface CanaryStatus {
+  canary: string;
+  state: CanaryState;
+  /** Whose change the alarm is about. */
+  cause: 'model' | 'judge' | null;
+  /** From 1; each has a baseline of its own. */
+  series: number;
+  began: 'registered' | 'confirmed' | 'judge-moved';
+  /** Runs of the series that count, and those that could not be read. */
+  runs: number;
+  unreadable: number;
+  /** Scores that were missing and took their item's earlier mean. */
+  nMissing: number;
+  baseline: number;
+  /** All metrics' e-detectors together; held at an alarm until a person answers. */
+  m: number | null;
+  threshold: number;
+  lastRun: string | null;
+  metrics: CanaryFigures[];
+  movedMost: string | null;
+  mostAffected: { key: string; before: number; now: number }[];
+  onset: { number: number; run: string; at: string } | null;
+  anchor: { runs: number; m: number | null; alarm: boolean } | null;
+  warnings: string[];
+  /** All of it in words. */
+  sentence: string;
+}
+/** One entry of a canary's history, and where it stood after it. */
+export interface CanaryStep {
+  number: number;
+  kind: 'run' | 'confirmed' | 'dismissed';
+  at: string;
+  actor: string | null;
+  reason: string | null;
+  run: string | null;
+  anchor: string | null;
+  series: number;
+  /** Whether the run counts; one that can't be read does not. */
+  used: boolean;
+  nMissing: number;
+  means: Record<string, number>;
+  m: number | null;
+  state: CanaryState;
+}
+/** A few fixed items that are run again and again, and whether the model changed since. */
+export class Canary {
+  private constructor();
+  readonly name: string;
+  readonly prompt: string;
+  readonly version: number;
+  readonly versionId: string;
+  readonly dataset: string;
+  readonly datasetVersion: number;
+  readonly datasetRoot: string;
+  readonly items: number;
+  readonly metrics: Record<string, { min: number; max: number; boolean: boolean }>;
+  readonly scorers: ScorerRef[];
+  readonly baseline: number;
+  readonly alarm: number;
+  readonly floor: number;
+  readonly registeredAt: string;
+  readonly actor: string | null;
+  readonly warnings: string[];
+  /**
+   * Takes a finished run as the next one. `anchor` is a run in which stored outputs, the same each time, were judged
+   * again: if those move, the judge did. The same run again changes nothing.
+   */
+  record(run: string | Run, options?: { anchor?: string | Run }): CanaryStatus;
+  recordAsync(run: string | Run, options?: { anchor?: string | Run }): Promise<CanaryStatus>;
+  /** Runs a task on every item, as `Store.evaluate` does, and records the run. */
+  evaluate(options: Omit<EvaluateOptions, 'trials'> & { anchor?: string | Run }): Promise<CanaryStatus>;
+  status(): CanaryStatus;
+  /** Every run and answer, oldest first. */
+  history(): CanaryStep[];
+  /** Says that the alarm is real: a new baseline begins. */
+  confirm(reason: string): CanaryStatus;
+  confirmAsync(reason: string): Promise<CanaryStatus>;
+  /** Says that the alarm is none: the detector begins anew, and keeps its reference. */
+  dismiss(reason: string): CanaryStatus;
+  dismissAsync(reason: string): Promise<CanaryStatus>;
 }
 
 /**
@@ -984,6 +1104,12 @@ export class Store {
   traces(filter?: TraceFilter): TracePage;
   /** One metric of a prompt in production; also `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`. */
   summary(prompt: string, metric: string, options?: SummaryOptions): LiveSummary;
+
+  /** Registers a canary; the same again is the one that is there. With nothing but a name, looks one up. */
+  canary(name: string, options?: CanaryOptions): Canary;
+  canaryAsync(name: string, options?: CanaryOptions): Promise<Canary>;
+  /** Where every canary stands. */
+  canaries(): CanaryStatus[];
 
   events(options?: { after?: number; limit?: number }): Event[];
   verify(): Report;

@@ -1,6 +1,7 @@
 'use strict';
 
 const { Check, Gate, Scorer, output } = require('./lib/helpers.js');
+const { Canary } = require('./lib/canary.js');
 const { Dataset } = require('./lib/dataset.js');
 const { Prompt } = require('./lib/prompt.js');
 const { Run } = require('./lib/run.js');
@@ -20,4 +21,4 @@ const stats = {
   },
 };
 
-module.exports = { Check, Dataset, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };
+module.exports = { Canary, Check, Dataset, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };

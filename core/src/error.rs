@@ -90,6 +90,10 @@ pub enum Error {
     #[error("there is no such trace; `log` writes one, and a score comes after it trace=`{trace}`")]
     TraceNotFound { trace: String },
     #[error(
+        "there is no such canary; register it with `canary`, or list what is there with `canaries` canary=`{canary}`"
+    )]
+    CanaryNotFound { canary: String },
+    #[error(
         "there is no store here, and only a verb that begins one (such as publish) makes it path=`{path}`"
     )]
     StoreNotFound { path: String },
@@ -107,6 +111,10 @@ pub enum Error {
         "a trace of this id is logged already, and none is ever overwritten; leave the id out to have one made trace=`{trace}`"
     )]
     TraceExists { trace: String },
+    #[error(
+        "a canary of this name is registered and differs in {what}; a canary never changes, so choose another name canary=`{canary}`"
+    )]
+    CanaryExists { canary: String, what: String },
 
     // ---- conflict
     #[error(
@@ -209,12 +217,14 @@ pub enum Error {
         "the label has not pointed to {what} before, so there is nothing to roll back to prompt=`{prompt}` label=`{label}`"
     )]
     NothingToRollBack { prompt: String, label: String, what: String },
-    #[error("an override is logged for ever and needs a reason; give one")]
+    #[error("this is logged for ever and needs a reason; give one")]
     ReasonRequired,
     #[error(
         "version {version} is not promoted by itself: {reason}; promote it yourself if you want it prompt=`{prompt}` label=`{label}`"
     )]
     AutoRefused { prompt: String, label: String, version: u32, reason: String },
+    #[error("the canary has no alarm to answer; see `canary_status` canary=`{canary}` state=`{state}`")]
+    NoAlarm { canary: String, state: String },
     #[error("this store was opened read-only path=`{path}`")]
     ReadOnly { path: String },
 
@@ -293,9 +303,11 @@ impl Error {
             Error::VerdictNotFound { .. } => ("verdict-not-found", NotFound),
             Error::StoreNotFound { .. } => ("store-not-found", NotFound),
             Error::TraceNotFound { .. } => ("trace-not-found", NotFound),
+            Error::CanaryNotFound { .. } => ("canary-not-found", NotFound),
             Error::RowExists { .. } => ("row-exists", AlreadyExists),
             Error::MetricExists { .. } => ("metric-exists", AlreadyExists),
             Error::TraceExists { .. } => ("trace-exists", AlreadyExists),
+            Error::CanaryExists { .. } => ("canary-exists", AlreadyExists),
             Error::LabelMoved { .. } => ("label-moved", Conflict),
             Error::RunFinished { .. } => ("run-finished", Conflict),
             Error::RunDiffers { .. } => ("run-differs", Conflict),
@@ -331,6 +343,7 @@ impl Error {
             Error::NothingToRollBack { .. } => ("nothing-to-roll-back", Refused),
             Error::ReasonRequired => ("reason-required", Refused),
             Error::AutoRefused { .. } => ("auto-refused", Refused),
+            Error::NoAlarm { .. } => ("no-alarm", Refused),
             Error::ReadOnly { .. } => ("read-only", Refused),
             Error::Damaged { .. } => ("damaged", Corrupt),
             Error::DamagedRecord { .. } => ("damaged-record", Corrupt),

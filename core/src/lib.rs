@@ -34,6 +34,7 @@
 //!  │                    ▲                   Gate ── Check, Check …
 //!  ├─ Run ── Row (item × trial) ── Score      │ judges by runs
 //!  │                                        Verdict
+//!  ├─ Canary ── runs of a few fixed items, again and again: did the model change?
 //!  ├─ Event, Event … (hash-chained; everything above is in it)
 //!  └─ Trace (one call in production) ── Score, Score … (too many for the log)
 //! ```
@@ -44,6 +45,7 @@ mod calibration;
 mod codec;
 mod compare;
 mod datasets;
+mod drift;
 mod error;
 mod gates;
 mod model;
@@ -63,6 +65,10 @@ pub use compare::{
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};
+pub use model::canary::{
+    AffectedItem, AnchorFigures, Canary, CanaryCause, CanaryEntryKind, CanaryFigures, CanaryMethod,
+    CanaryMetric, CanaryOnset, CanaryState, CanaryStatus, CanaryStep, SeriesBegan,
+};
 pub use model::content::Content;
 pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
@@ -71,7 +77,7 @@ pub use model::gate::{
 };
 pub use model::id::{ContentId, IdPrefix, RunId};
 pub use model::name::{
-    DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
+    CanaryName, DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
 };
 pub use model::run::{NewRow, Pending, Row, Run, ScorerRef, Withdrawal};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
@@ -91,6 +97,6 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    CalibrateOptions, Checked, Durability, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report,
-    RunOptions, Store, TraceFilter, TracePage, VERBS,
+    CalibrateOptions, Checked, Durability, LiveFilter, MoveOptions, NewCanary, OpenOptions, PromoteOptions,
+    Report, RunOptions, Store, TraceFilter, TracePage, VERBS,
 };

@@ -200,6 +200,15 @@ def score(args):
     return [*flags, "--", trace, metric_, json.dumps(value, ensure_ascii=False)], None
 
 
+def canary(args):
+    (name,), rest = take(args, "name")
+    if "label" in rest and "version" not in rest:
+        rest["version"] = f"@{rest.pop('label')}"
+    flags = options(rest, prompt=text, version=version, dataset=text, dataset_version=text, metrics=("metric", [text]),
+                    scorers=("scorer", [scorer]), baseline=text, alarm=text, floor=text)
+    return positional(flags, name)
+
+
 def summary(args):
     if "run" in args:
         return names("run")(args)
@@ -255,6 +264,13 @@ VERBS = {
     "trace": names("trace_id"),
     "traces": optional("prompt", version=version, label=text, user=text, experiment=text, since=text, until=text, limit=text, cursor=text),
     "dataset_add_from_trace": names("name", "trace_id", expected=output, key=text),
+    "canary": canary,
+    "canaries": names(),
+    "canary_record": names("name", "run", anchor=text),
+    "canary_status": names("name"),
+    "canary_history": names("name"),
+    "canary_confirm": names("name", reason=text),
+    "canary_dismiss": names("name", reason=text),
     "events": names(after=text, limit=text),
     "verify": names(),
     "info": names(),

@@ -170,6 +170,17 @@ const VERBS = {
   trace: (s, a) => s.trace(a.trace_id),
   traces: (s, a) => s.traces(camel(a)),
   dataset_add_from_trace: (s, a) => s.dataset(a.name).addFromTrace(a.trace_id, rest(a, 'name', 'trace_id')),
+  canary(s, a) {
+    const options = rest(a, 'name');
+    if (options.scorers) options.scorers = options.scorers.map(scorer);
+    return s.canary(a.name, options);
+  },
+  canaries: (s) => ({ canaries: s.canaries() }),
+  canary_record: (s, a) => s.canary(a.name).record(a.run, rest(a, 'name', 'run')),
+  canary_status: (s, a) => s.canary(a.name).status(),
+  canary_history: (s, a) => ({ steps: s.canary(a.name).history() }),
+  canary_confirm: (s, a) => s.canary(a.name).confirm(a.reason),
+  canary_dismiss: (s, a) => s.canary(a.name).dismiss(a.reason),
   events: (s, a) => ({ events: s.events(a) }),
   verify: (s) => s.verify(),
   info: (s) => s.info(),

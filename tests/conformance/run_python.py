@@ -65,6 +65,15 @@ def summary(store, args):
     return method("summary", "prompt", "metric")(store, args)
 
 
+def of_canary(name, *positional):
+    def call(store, args):
+        rest = {argument: value for argument, value in args.items() if argument != "name"}
+        given = [rest.pop(argument) for argument in positional]
+        return getattr(store.canary(args["name"]), name)(*given, **rest)
+
+    return call
+
+
 def method(name, *positional):
     """Calls `store.name`, with some arguments by position and the rest by keyword."""
 
@@ -139,6 +148,13 @@ VERBS = {
     "trace": method("trace", "trace_id"),
     "traces": method("traces"),
     "dataset_add_from_trace": lambda store, a: store.dataset(a["name"]).add_from_trace(**{k: v for k, v in a.items() if k != "name"}),
+    "canary": method("canary", "name"),
+    "canaries": listed("canaries", method("canaries")),
+    "canary_record": of_canary("record", "run"),
+    "canary_status": of_canary("status"),
+    "canary_history": listed("steps", of_canary("history")),
+    "canary_confirm": of_canary("confirm", "reason"),
+    "canary_dismiss": of_canary("dismiss", "reason"),
     "events": listed("events", method("events")),
     "verify": method("verify"),
     "info": method("info"),

@@ -49,6 +49,48 @@ class Readme(unittest.TestCase):
             self.assertIn("demo at noon", shell)
             self.assertIn("demo over", shell)
 
+    def test_the_canary_rings(self):
+        section = README.split("## Drift: did the model change?")[1].split("\n## ")[0]
+        [setup], [cron] = blocks(section, "sh"), blocks(section, "cron")
+        # Five fields say when; the rest is the command.
+        command = cron.strip().split(" ", 5)[5]
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            env = {**os.environ, "PATH": f"{root}{os.pathsep}{TARGET / 'debug'}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+            scripts = {
+                "task.sh": '#!/bin/sh\ncat > /dev/null\nprintf \'{"output": "x", "scores": {"quality": %s}}\' "$(cat score)"\n',
+                "mail": '#!/bin/sh\n{ echo "$@"; cat; } > mailed\n',
+            }
+            for name, text in scripts.items():
+                (root / name).write_text(text)
+                (root / name).chmod(0o755)
+
+            def shell(text):
+                self.assertIn("/srv/app", cron)
+                done = subprocess.run(["bash", "-ec", text.replace("/srv/app", folder)], cwd=folder, env=env, capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+            shell("trialplate --file prompts.tp publish extraction --text 'List the parties in: {{document}}' --label production")
+            shell(setup)
+            for run in range(22):
+                (root / "score").write_text(str(4 + (run + 2) % 3 / 10))
+                shell(command)
+                said = (root / "canary.txt").read_text()
+                self.assertIn(f"Baseline: {run + 1} of 20 runs." if run < 20 else "No sign of change", said)
+            self.assertFalse((root / "mailed").exists())
+            (root / "score").write_text("3")
+            for _ in range(5):
+                shell(command)
+            mailed = (root / "mailed").read_text()
+            self.assertIn("-s canary team@example.com", mailed)
+            self.assertRegex(mailed, r"The model's answers changed around \d+ \w+ \d{4}\. Mean 4\.1→3\.0 on 20 canary items")
+            self.assertIn("Next: full golden-set run.", mailed)
+            (root / "mailed").unlink()
+            (root / "score").write_text("null")
+            shell("trialplate --file prompts.tp canary-dismiss daily --reason 'a test'")
+            shell(command)
+            self.assertIn("Cannot tell: 0 of 20 canary items", (root / "mailed").read_text())
+
     def test_the_quoted_output_is_what_the_example_prints(self):
         command = ["cargo", "run", "-q", "--example", "prompt_regression"]
         with tempfile.TemporaryDirectory() as folder:

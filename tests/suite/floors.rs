@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("stats", 6),
     ("compare", 7),
     ("calibration", 7),
+    ("drift", 7),
     ("experiments", 7),
     ("gates", 8),
     ("store", 9),

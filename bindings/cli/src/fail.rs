@@ -14,9 +14,11 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 pub(crate) const GATE_FAILED: u8 = 1;
 /// `apply --check` found something that is not published.
 pub(crate) const UNPUBLISHED: u8 = 1;
+/// A canary has an alarm that waits for an answer.
+pub(crate) const ALARM: u8 = 1;
 /// The command line itself is wrong.
 pub(crate) const USAGE: u8 = 2;
-/// A gate cannot tell.
+/// A gate or a canary cannot tell.
 pub(crate) const CANNOT_TELL: u8 = 3;
 /// Anything else.
 pub(crate) const OTHER: u8 = 4;
@@ -41,6 +43,15 @@ pub(crate) fn outcome_code(verdict: &Value) -> u8 {
     match verdict["outcome"].as_str() {
         Some("pass") => 0,
         Some("fail") => GATE_FAILED,
+        _ => CANNOT_TELL,
+    }
+}
+
+/// The exit code of where a canary stands.
+pub(crate) fn canary_code(status: &Value) -> u8 {
+    match status["state"].as_str() {
+        Some("baseline" | "quiet") => 0,
+        Some("alarm") => ALARM,
         _ => CANNOT_TELL,
     }
 }

@@ -62,6 +62,19 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Production", &["log", "score", "flush", "trace", "traces"]),
+    (
+        "Drift",
+        &[
+            "canary",
+            "canary-run",
+            "canary-record",
+            "canary-status",
+            "canary-history",
+            "canary-confirm",
+            "canary-dismiss",
+            "canaries",
+        ],
+    ),
     ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
 ];
 
@@ -76,9 +89,9 @@ Walk-through:
 
 Exit codes:
   0  done; the gate says pass
-  1  the gate says fail
+  1  the gate says fail; the canary has an alarm
   2  the command line is wrong
-  3  the gate cannot tell
+  3  the gate or the canary cannot tell
   4  any other error
 
 `trialplate VERB --help` explains a verb with an example.";

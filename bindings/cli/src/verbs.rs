@@ -50,6 +50,11 @@ fn call(verb: &'static str, access: Access, arguments: Value, show: Show) -> Cal
     Call { verb, access, arguments, show, code: |_| 0 }
 }
 
+/// A call whose exit code is where the canary stands.
+fn canary(verb: &'static str, access: Access, arguments: Value) -> Call {
+    Call { code: fail::canary_code, ..call(verb, access, arguments, Text(print::canaries::status)) }
+}
+
 /// A struct of flags as the verb's arguments; what was not given is left to the core.
 pub(crate) fn flags(flags: impl Serialize) -> Result<Value> {
     let mut arguments = serde_json::to_value(flags).map_err(|e| Failure::usage(e.to_string()))?;
@@ -64,6 +69,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
     let call = match verb {
         Verb::Apply(a) => return apply::run(a, &global),
         Verb::Eval(a) => return eval::run(a, &global),
+        Verb::CanaryRun(a) => return eval::canary(a, &global),
         Verb::Check(a) => return report::check(a, &global),
         Verb::Promote(a) => return report::promote(a, &global),
         Verb::Call(a) => return raw(a, &global),
@@ -83,6 +89,15 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
                 a.version = version(&open(&global, Reads)?, &a.prompt, &a.version)?.to_string();
             }
             call("start_run", Writes, a.arguments()?, Text(print::runs::started))
+        }
+        Verb::Canary(mut a) => {
+            if let (Some(prompt), Some(label)) =
+                (&a.prompt, a.version.as_ref().filter(|version| version.starts_with('@')))
+            {
+                a.version = Some(version(&open(&global, Reads)?, prompt, label)?.to_string());
+            }
+            let access = if a.reads() { Reads } else { Writes };
+            call("canary", access, a.arguments()?, Text(print::canaries::canary))
         }
         verb => plan(verb)?,
     };
@@ -150,6 +165,12 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::DatasetAddFromTrace(a) => {
             call("dataset_add_from_trace", Writes, a.arguments()?, Text(data::dataset))
         }
+        Verb::CanaryRecord(a) => canary("canary_record", Writes, flags(a)?),
+        Verb::CanaryStatus(a) => canary("canary_status", Reads, flags(a)?),
+        Verb::CanaryConfirm(a) => call("canary_confirm", Writes, flags(a)?, Text(print::canaries::status)),
+        Verb::CanaryDismiss(a) => call("canary_dismiss", Writes, flags(a)?, Text(print::canaries::status)),
+        Verb::CanaryHistory(a) => call("canary_history", Reads, flags(a)?, Text(print::canaries::history)),
+        Verb::Canaries => call("canaries", Reads, Value::Null, Text(print::canaries::canaries)),
         Verb::Events(a) => call("events", Reads, flags(a)?, LinesOr("events", store::events)),
         Verb::Verify => Call {
             code: |report| if report["ok"] == true { 0 } else { fail::OTHER },
@@ -160,6 +181,8 @@ fn plan(verb: Verb) -> Result<Call> {
         | Verb::StartRun(_)
         | Verb::Apply(_)
         | Verb::Eval(_)
+        | Verb::Canary(_)
+        | Verb::CanaryRun(_)
         | Verb::Check(_)
         | Verb::Promote(_)
         | Verb::Call(_)
@@ -198,6 +221,9 @@ const READING: &[&str] = &[
     "trace",
     "traces",
     "flush",
+    "canaries",
+    "canary_status",
+    "canary_history",
     "events",
     "verify",
     "scorer",
@@ -223,6 +249,7 @@ fn raw(a: store::Call, global: &Global) -> Result<u8> {
     let result: Value = serde_json::from_str(&result).unwrap_or_default();
     Ok(match verb.as_str() {
         "check" => fail::outcome_code(&result),
+        "canary_record" | "canary_status" => fail::canary_code(&result),
         "verify" if result["ok"] != true => fail::OTHER,
         _ => 0,
     })

@@ -7,6 +7,7 @@ const { fromFacts, invalidArgument, native } = require('./errors.js');
 const { Prompt } = require('./prompt.js');
 const { Dataset } = require('./dataset.js');
 const { Run } = require('./run.js');
+const { Canary } = require('./canary.js');
 const { define } = require('./verbs.js');
 const { evaluate } = require('./evaluate.js');
 const wire = require('./wire.js');
@@ -353,6 +354,19 @@ define(Store, calls, {
     shape: parsed,
   },
   summary: { verb: 'summary', args: (prompt, metric, options) => ({ ...selecting(options), prompt, metric }), shape: parsed },
+  canary: {
+    verb: 'canary',
+    args(name, options) {
+      const out = snake(options);
+      const prompt = out.prompt ?? out.version?.name;
+      if (Array.isArray(out.scorers)) out.scorers = out.scorers.map(wire.scorer);
+      const dataset = out.dataset?.name === undefined ? {} : wire.dataset(out.dataset);
+      return { ...out, ...dataset, name, prompt, version: wire.version(out.version) };
+    },
+    shape(text) { return new Canary(this, calls(this), parsed(text)); },
+    writes: true,
+  },
+  canaries: { verb: 'canaries', args: none, shape: member('canaries') },
   events: { verb: 'events', args: snake, shape: member('events') },
   verify: { verb: 'verify', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },

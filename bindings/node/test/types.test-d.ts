@@ -1,7 +1,7 @@
 // Compiled, never run: what must be accepted, and what must not.
 import trialplate, {
-  Check, Gate, open, output, Prompt, Run, Scorer, stats, TrialplateError,
-  type ChatPrompt, type Comparison, type LabelMove, type Message, type Store, type TextPrompt, type Verdict,
+  Canary, Check, Gate, open, output, Prompt, Run, Scorer, stats, TrialplateError,
+  type CanaryStatus, type ChatPrompt, type Comparison, type LabelMove, type Message, type Store, type TextPrompt, type Verdict,
 } from 'trialplate';
 
 const store: Store = open('prompts.tp', { readOnly: false, busyTimeout: 1.5, actor: 'ada' });
@@ -33,6 +33,14 @@ const gate = new Gate({ dataset: ds, checks: [Check.itemFloor('q', 1), Check.rat
 store.protect('p', 'production', gate);
 store.protect('p', 'production', store.gate('p', 'production'));
 const verdict: Verdict = store.check('p', v, 'production');
+
+const canary: Canary = store.canary('daily', { version: v, dataset: ds, metrics: ['q'], scorers: [Scorer.exact()], alarm: 100 });
+const canaryStatus: CanaryStatus = canary.record('run', { anchor: 'other' });
+if (canaryStatus.state === 'alarm') canary.dismiss(`${canaryStatus.cause}`).sentence.toUpperCase();
+// @ts-expect-error: a reason is needed
+canary.confirm();
+// @ts-expect-error: a canary calls the model once
+canary.evaluate({ task: () => 'x', trials: 2 });
 
 const traceId: string = store.log(v, { input: { x: 1 }, error: new Error('x'), latencyMs: 1, at: new Date(), durable: true });
 store.score(traceId, 'q', null, { source: 'judge', judge: Scorer.judge('q', {}) });

@@ -1,5 +1,6 @@
 //! The nouns, valid by construction. Nothing here touches a file; the clock is read in [`time`] only.
 
+pub(crate) mod canary;
 pub(crate) mod chat;
 pub(crate) mod content;
 pub(crate) mod dataset;

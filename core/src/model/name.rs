@@ -103,6 +103,11 @@ name_type!(
     TraceId, "a trace's id", FOREIGN_ID_RULE, foreign_id
 );
 
+name_type!(
+    /// The name of a canary.
+    CanaryName, "a canary's name", NAME_RULE, plain
+);
+
 impl TraceId {
     /// A new id, which sorts by `at`.
     pub(crate) fn new(at: super::time::Timestamp) -> TraceId {

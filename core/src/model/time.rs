@@ -28,6 +28,14 @@ impl Timestamp {
         Timestamp(micros)
     }
 
+    /// The day in UTC as a person writes it, such as `12 March 2026`.
+    pub(crate) fn day(self) -> String {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(at) => at.strftime("%-d %B %Y").to_string(),
+            Err(_) => self.to_string(),
+        }
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub const fn as_micros(self) -> i64 {
         self.0
@@ -82,6 +90,7 @@ mod tests {
     fn text_and_back() {
         let at = Timestamp::from_micros(1_795_456_800_123_456);
         assert_eq!(at.to_string(), "2026-11-23T18:00:00.123456Z");
+        assert_eq!(at.day(), "23 November 2026");
         assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
         assert_eq!("2026-11-23T20:00:00.123456+02:00".parse::<Timestamp>().unwrap(), at);
         for bad in ["", "yesterday", "2026-11-23", "1700000000"] {

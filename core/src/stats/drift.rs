@@ -6,8 +6,8 @@ use super::{Status, invalid};
 use crate::error::Result;
 
 /// The bets on a moved mean, and on a moved spread over the items.
-const MEAN_BETS: [f64; 6] = [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0];
-const ITEM_BETS: [f64; 3] = [0.5, 1.0, 2.0];
+pub(super) const MEAN_BETS: [f64; 6] = [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0];
+pub(super) const ITEM_BETS: [f64; 3] = [0.5, 1.0, 2.0];
 /// The reference needs a spread of the spread: two runs with one, and one more.
 const LEAST_BASELINE: usize = 3;
 /// A run in which fewer of ten items were scored is not used.

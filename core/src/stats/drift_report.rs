@@ -3,6 +3,41 @@
 use super::display::{count, number};
 use super::drift::Drift;
 
+/// Where a canary stands, as far as a sentence needs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum DriftPhase {
+    /// The detector has not started.
+    Baseline {
+        /// Runs so far.
+        runs: usize,
+        /// Runs that the baseline has.
+        of: usize,
+    },
+    /// Nothing was noticed.
+    Quiet {
+        /// Runs since the baseline was over.
+        watched: usize,
+    },
+    /// The model's answers changed.
+    Model {
+        /// The alarm level A.
+        alarm_level: f64,
+    },
+    /// The scores of stored outputs changed, so it is the judge that did.
+    Judge {
+        /// The alarm level A.
+        alarm_level: f64,
+    },
+    /// Too few items of the last run have a score.
+    Unreadable {
+        /// Items that have one.
+        scored: usize,
+        /// Whether it would have been the first run of a baseline, which no earlier mean can complete.
+        first: bool,
+    },
+}
+
 /// What a sentence about a canary says besides the detector's own numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DriftReport<'a> {
@@ -19,11 +54,30 @@ pub struct DriftReport<'a> {
 }
 
 impl Drift {
+    /// Where the canary stands by this detector alone.
+    ///
+    /// # Examples
+    /// ```
+    /// use trialplate::stats::{Drift, DriftPhase, DriftPlan};
+    /// let drift = Drift::new(20, DriftPlan::default())?;
+    /// assert_eq!(drift.phase(), DriftPhase::Baseline { runs: 0, of: 20 });
+    /// # Ok::<(), trialplate::Error>(())
+    /// ```
+    pub fn phase(&self) -> DriftPhase {
+        let (runs, plan) = (self.runs(), self.plan());
+        if runs <= plan.baseline_runs {
+            DriftPhase::Baseline { runs, of: plan.baseline_runs }
+        } else if self.is_alarmed() {
+            DriftPhase::Model { alarm_level: plan.alarm_level }
+        } else {
+            DriftPhase::Quiet { watched: runs - plan.baseline_runs }
+        }
+    }
+
     /// What a person reads of the canary now.
     ///
     /// # Shapes and units
-    /// Means with one decimal, or as many as tell them apart; `about` is asked for what belongs to an
-    /// alarm or to a quiet canary, and ignored otherwise.
+    /// As [`DriftPhase::sentence`].
     ///
     /// # Source
     /// statistics.md (h).
@@ -37,35 +91,76 @@ impl Drift {
     /// # Ok::<(), trialplate::Error>(())
     /// ```
     pub fn sentence(&self, about: &DriftReport<'_>) -> String {
-        let (runs, plan) = (self.runs(), self.plan());
-        if runs <= plan.baseline_runs {
-            return format!("Baseline: {} of {} runs.", count(runs as u64), count(plan.baseline_runs as u64));
-        }
-        if self.is_alarmed() {
-            let affected = match about.most_affected {
-                [] => String::new(),
-                names => format!("; most affected: {}", names.join(", ")),
-            };
-            let (before, after) = means(about.means);
-            return format!(
-                "**The model's answers changed around {}.** Mean {before}→{after} on {} canary \
+        self.phase().sentence(about)
+    }
+}
+
+impl DriftPhase {
+    /// What a person reads.
+    ///
+    /// # Shapes and units
+    /// Means with one decimal, or as many as tell them apart; `about` is asked for what belongs to the phase, and
+    /// ignored otherwise.
+    ///
+    /// # Source
+    /// statistics.md (h).
+    ///
+    /// # Examples
+    /// ```
+    /// use trialplate::stats::{DriftPhase, DriftReport};
+    /// let about = DriftReport { around: "", means: (0.0, 0.0), items: 20, most_affected: &[], noticed: Some((0.3, 5.0)) };
+    /// assert_eq!(
+    ///     DriftPhase::Quiet { watched: 41 }.sentence(&about),
+    ///     "No sign of change in 41 runs. A drop of 0.3 points would be noticed in about 5 runs."
+    /// );
+    /// ```
+    pub fn sentence(&self, about: &DriftReport<'_>) -> String {
+        let items = count(about.items as u64);
+        let (before, after) = means(about.means);
+        let affected = match about.most_affected {
+            [] => String::new(),
+            names => format!("; most affected: {}", names.join(", ")),
+        };
+        match *self {
+            DriftPhase::Baseline { runs, of } => {
+                format!("Baseline: {} of {} runs.", count(runs as u64), count(of as u64))
+            }
+            DriftPhase::Quiet { watched } => {
+                let noticed = about.noticed.map_or(String::new(), |(drop, after)| {
+                    format!(
+                        " A drop of {} points would be noticed in about {} runs.",
+                        number(drop, 1),
+                        number(after, 0)
+                    )
+                });
+                format!("No sign of change in {} runs.{noticed}", count(watched as u64))
+            }
+            DriftPhase::Model { alarm_level } => format!(
+                "**The model's answers changed around {}.** Mean {before}→{after} on {items} canary \
                  items{affected}. Nothing was \
                  deployed on your side. Such an alarm appears by chance at most once in {} runs. \
                  Next: full golden-set run.",
                 about.around,
-                count(about.items as u64),
-                number(plan.alarm_level, 0),
-            );
+                number(alarm_level, 0),
+            ),
+            DriftPhase::Judge { alarm_level } => format!(
+                "**The judge's scores changed around {}, so this says nothing about the model.** Mean \
+                 {before}→{after} on the same stored outputs of {items} canary items{affected}. \
+                 Such an alarm appears by chance at most once in {} runs. \
+                 Next: check the judge against human labels, then full golden-set run.",
+                about.around,
+                number(alarm_level, 0),
+            ),
+            DriftPhase::Unreadable { scored, first } => {
+                let needed =
+                    if first { "the first run of a baseline needs them all" } else { "90% are needed" };
+                format!(
+                    "Cannot tell: {} of {items} canary items have a score in the last run, and {needed}. \
+                     It is not used.",
+                    count(scored as u64)
+                )
+            }
         }
-        let watched = count((runs - plan.baseline_runs) as u64);
-        let noticed = about.noticed.map_or(String::new(), |(drop, after)| {
-            format!(
-                " A drop of {} points would be noticed in about {} runs.",
-                number(drop, 1),
-                number(after, 0)
-            )
-        });
-        format!("No sign of change in {watched} runs.{noticed}")
     }
 }
 

@@ -22,6 +22,7 @@ mod cuped;
 pub(crate) mod display;
 mod dist;
 mod drift;
+mod drift_onset;
 mod drift_report;
 mod gamma;
 mod gate;
@@ -65,7 +66,8 @@ pub use case::{kinds, run_case};
 pub use clustered::{ClusterMethod, Clustered, paired_clustered};
 pub use cuped::{CUPED_UNITS, Cuped, cuped};
 pub use drift::{Drift, DriftPlan, DriftSeries, DriftStep, drift_bernoulli, drift_series, drift_together};
-pub use drift_report::DriftReport;
+pub use drift_onset::{DriftOnset, drift_bernoulli_onset, drift_onset};
+pub use drift_report::{DriftPhase, DriftReport};
 pub use gate::{
     BoundRule, MeanGate, Outcome, RuleUsed, Tolerance, mean_at_least, mean_gate, non_inferiority_paired,
     non_inferiority_unpaired,

@@ -207,6 +207,24 @@ pub(crate) fn verdicts_of_label(prompt: &str, label: &str) -> Key {
     Key::new(b'c').text(prompt).text(label)
 }
 
+/// What a canary is.
+pub(crate) fn canary(name: &str) -> Key {
+    canaries().text(name)
+}
+
+pub(crate) fn canaries() -> Key {
+    Key::new(b'K')
+}
+
+/// One entry of a canary's history: a run, or a person's answer.
+pub(crate) fn canary_entry(name: &str, number: u32) -> Key {
+    canary_entries(name).u32(number)
+}
+
+pub(crate) fn canary_entries(name: &str) -> Key {
+    Key::new(b'k').text(name)
+}
+
 /// In [`super::kv::Space::Rows`].
 pub(crate) fn row(run: &RunId, key: &str, trial: u32) -> Key {
     rows(run).text(key).u32(trial)

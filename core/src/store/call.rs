@@ -15,6 +15,7 @@ use crate::model::version::PromptVersion;
 
 mod args;
 mod calibrate;
+mod canaries;
 mod traces;
 mod verbs;
 

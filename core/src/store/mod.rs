@@ -4,6 +4,7 @@ mod background;
 mod cache;
 mod calibrate;
 mod call;
+mod canaries;
 mod data;
 mod evaluate;
 mod guard;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use calibrate::CalibrateOptions;
 pub use call::VERBS;
+pub use canaries::NewCanary;
 pub use evaluate::RunOptions;
 pub use guard::{Checked, PromoteOptions};
 pub use recorder::Durability;

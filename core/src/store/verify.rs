@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Store;
 use crate::codec::hash::Object;
 use crate::datasets::read as datasets;
+use crate::drift::{check as drift, store as canaries};
 use crate::error::{Error, Kind, Result};
 use crate::gates::store as gates;
 use crate::model::event::Event;
@@ -46,6 +47,8 @@ pub struct Report {
     pub dataset_versions: u64,
     /// Finished runs whose rows hash to what they did.
     pub runs: u64,
+    /// Canaries whose histories are what the log says, and whose scores are those of their runs.
+    pub canaries: u64,
     /// Traces whose version is there, with the content that they name.
     pub traces: u64,
     /// Scores of traces that are there.
@@ -77,7 +80,7 @@ fn broken(text: String) -> Halt {
 }
 
 impl Store {
-    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, traces.
+    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, canaries, traces.
     ///
     /// # Errors
     /// Only if the file can't be read. What is wrong inside is in the report, the first broken link by name.
@@ -104,15 +107,17 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     // The log's last word on each label.
     let mut last: BTreeMap<(PromptName, Label), LabelMove> = BTreeMap::new();
     let mut moves: Vec<LabelMove> = Vec::new();
-    let mut said = BTreeMap::new();
+    let (mut said, mut logged) = (BTreeMap::new(), drift::Logged::new());
     log::visit(tx, 0, &mut |event| {
         note(&event, &mut said);
+        drift::note(&event, &mut logged)?;
         if event.kind == "label.moved" || event.kind == "label.removed" {
             moves.extend(labels::move_of(event));
         }
         Ok(Flow::Continue)
     })?;
     check_said(tx, &said)?;
+    check_canaries(tx, logged, report)?;
     for step in moves {
         if let Some(id) = step.verdict {
             check_verdict(tx, &step, id, &runs)?;
@@ -172,6 +177,30 @@ fn note(event: &Event, said: &mut Said) {
         }
         _ => None,
     };
+}
+
+fn check_canaries(tx: &dyn Read, mut logged: drift::Logged, report: &mut Report) -> Checked {
+    for canary in canaries::all(tx)? {
+        if versions::load(tx, &canary.prompt, canary.version)?.id() != canary.version_id
+            || datasets::version(tx, &canary.dataset, Some(canary.dataset_version))?.root
+                != canary.dataset_root
+        {
+            return Err(broken(format!(
+                "the canary {} names another version or dataset than it did",
+                canary.name
+            )));
+        }
+        if let Some(text) = drift::check(tx, &canary, &mut logged)? {
+            return Err(broken(text));
+        }
+        report.canaries += 1;
+    }
+    match logged.into_keys().next() {
+        Some((canary, number)) => Err(broken(format!(
+            "entry {number} of the canary {canary} is gone, but the log says it is there"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Holds the records against what the log says of them.

@@ -1,5 +1,6 @@
 //! The command line's grammar: one struct per verb, its fields named as the core names the verb's arguments.
 
+pub(crate) mod canaries;
 pub(crate) mod datasets;
 pub(crate) mod eval;
 pub(crate) mod gates;
@@ -317,6 +318,54 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
         after_help = "Example:\n  trialplate dataset-add-from-trace golden \"$TRACE\" --expected 'Alice, Bob'"
     )]
     DatasetAddFromTrace(traces::AddFromTrace),
+    /// Register a canary: a few fixed items that are run again and again to tell whether the model changed
+    ///
+    /// It never changes; the same again is the one that is there. With nothing but its name, it is shown.
+    #[command(after_help = "Examples:
+  trialplate canary daily --prompt extraction --version 3 --dataset canary --metric quality
+  trialplate canary daily
+
+The plan: 20 baseline runs spread over days, then at most one false alarm in 365 runs.")]
+    Canary(canaries::Canary),
+    /// Run a command on a canary's items, record the run, and say where the canary stands; for cron
+    ///
+    /// The command is called as eval calls it, once per item. The same call resumes a run that was killed.
+    #[command(after_help = "Examples:
+  trialplate canary-run daily --task 'python3 task.py' --scorer quality
+  7 6 * * * trialplate --file prompts.tp canary-run daily --task ./task.sh --scorer quality || mail ...   # cron
+
+Exit code: 0 quiet or baseline, 1 alarm, 3 cannot tell, 2 wrong usage, 4 any other error.")]
+    CanaryRun(canaries::Run),
+    /// Take a finished run as the next one of a canary, and say where the canary stands
+    ///
+    /// The run is of the canary's version, on its dataset version, with one trial. The same run again changes
+    /// nothing. A run with other scorers begins a new baseline.
+    #[command(after_help = "Examples:
+  trialplate canary-record daily \"$RUN\"
+  trialplate canary-record daily \"$RUN\" --anchor \"$JUDGED_AGAIN\"   # tells a moved judge from a moved model
+
+Exit code: 0 quiet or baseline, 1 alarm, 3 cannot tell.")]
+    CanaryRecord(canaries::Record),
+    /// Say where a canary stands
+    #[command(after_help = "Example:\n  trialplate canary-status daily || echo 'look at it'
+
+Exit code: 0 quiet or baseline, 1 alarm, 3 cannot tell.")]
+    CanaryStatus(canaries::Name),
+    /// Show every run and answer of a canary, oldest first
+    #[command(after_help = "Example:\n  trialplate canary-history daily --json")]
+    CanaryHistory(canaries::Name),
+    /// Say that an alarm is real: a new baseline begins
+    #[command(after_help = "Example:
+  trialplate canary-confirm daily --reason 'the golden set is 0.3 points down as well'")]
+    CanaryConfirm(canaries::Answer),
+    /// Say that an alarm is none: the detector begins anew, and keeps its reference
+    #[command(
+        after_help = "Example:\n  trialplate canary-dismiss daily --reason 'the provider had an outage'"
+    )]
+    CanaryDismiss(canaries::Answer),
+    /// List the canaries and where they stand
+    #[command(after_help = "Example:\n  trialplate canaries")]
+    Canaries,
     /// Print the log of everything that happened (with --json as JSON lines)
     #[command(after_help = "Example:\n  trialplate events --after 120 --limit 20")]
     Events(store::Events),

@@ -60,10 +60,10 @@ pub(crate) struct StartRun {
     pub(crate) dataset: String,
     /// What scores the outputs: an object with a kind, or the name of a function of yours; may be given again
     #[arg(long = "scorer", value_name = "JSON|NAME")]
-    scorers: Vec<String>,
+    pub(crate) scorers: Vec<String>,
     /// How often each item is tried [default: 1]
     #[arg(long, value_name = "NUMBER")]
-    trials: Option<u32>,
+    pub(crate) trials: Option<u32>,
     /// The run's name; an unfinished run of that name is resumed
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use trialplate::{Error, RunOptions, Store};
 
-use crate::args::{Global, eval::Eval};
-use crate::fail::{Failure, Result};
+use crate::args::{Global, canaries::Run as Canary, eval::Eval, runs::StartRun};
+use crate::fail::{self, Failure, Result};
 use crate::print::{self, Style};
 use crate::verbs;
 use task::Said;
@@ -40,8 +40,30 @@ pub(crate) fn run(a: Eval, global: &Global) -> Result<u8> {
         show(&store, &run["id"], global)?;
         return Ok(0);
     }
-    let run = verbs::of(&store, "start_run", &arguments)?;
-    let items = match verbs::of(&store, "pending", &json!({"run": run["id"]}))?["items"].take() {
+    let run = finish(&store, &version, arguments, &task, concurrency, timeout)?;
+    let summary = show(&store, &run, global)?;
+    store.close()?;
+    match (summary["errors"].as_u64(), summary["rows"].as_u64()) {
+        (Some(0) | None, _) => {}
+        (errors, rows) if errors == rows => print::note(
+            "every row is an error: if it was the task that failed and not the prompt, this run still counts, and a gate never passes on it",
+        ),
+        _ => print::note("an error has no score, and a gate never passes where a score is missing"),
+    }
+    Ok(0)
+}
+
+/// Starts or resumes a run, answers what is open, finishes it: its id.
+fn finish(
+    store: &Store,
+    version: &Value,
+    arguments: Value,
+    task: &str,
+    concurrency: u16,
+    timeout: Option<Duration>,
+) -> Result<Value> {
+    let mut run = verbs::of(store, "start_run", &arguments)?;
+    let items = match verbs::of(store, "pending", &json!({"run": run["id"]}))?["items"].take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
@@ -52,25 +74,40 @@ pub(crate) fn run(a: Eval, global: &Global) -> Result<u8> {
     }
     let work = Work {
         progress: Progress { total, done: there.into(), errors: 0.into(), stderr: Style::of_stderr() },
-        store: &store,
+        store,
         run: &run["id"],
-        version: &version,
-        command: &task,
+        version,
+        command: task,
         limit: timeout,
         unfilled: AtomicBool::new(false),
     };
     work.all(items, concurrency.into())?;
-    verbs::of(&store, "finish_run", &json!({"run": run["id"]}))?;
-    let summary = show(&store, &run["id"], global)?;
+    verbs::of(store, "finish_run", &json!({"run": run["id"]}))?;
+    Ok(run["id"].take())
+}
+
+/// A canary's items, once: the run, and where the canary stands after it.
+pub(crate) fn canary(a: Canary, global: &Global) -> Result<u8> {
+    let store = verbs::to_write(global)?;
+    let canary = verbs::of(&store, "canary", &json!({"name": a.name}))?;
+    let version = json!({"name": canary["prompt"], "version": canary["version"]});
+    let version = verbs::of(&store, "get", &version)?;
+    let start = StartRun {
+        prompt: print::text(&canary["prompt"]),
+        version: canary["version"].to_string(),
+        dataset: print::text(&canary["dataset"]),
+        scorers: a.scorers,
+        trials: None,
+        name: Some(clipped(format!("canary {} by {}", a.name, a.task))),
+        dataset_version: canary["dataset_version"].as_u64().and_then(|number| number.try_into().ok()),
+    };
+    let run = finish(&store, &version, start.arguments()?, &a.task, a.concurrency, a.timeout)?;
+    let record = json!({"name": a.name, "run": run, "anchor": a.anchor});
+    let status = verbs::of(&store, "canary_record", &record)?;
     store.close()?;
-    match (summary["errors"].as_u64(), summary["rows"].as_u64()) {
-        (Some(0) | None, _) => {}
-        (errors, rows) if errors == rows => print::note(
-            "every row is an error: if it was the task that failed and not the prompt, this run still counts, and a gate never passes on it",
-        ),
-        _ => print::note("an error has no score, and a gate never passes where a score is missing"),
-    }
-    Ok(0)
+    let text = || print::canaries::status(&status, &Style::of_stdout());
+    print::out(&if global.json { format!("{status}\n") } else { text() })?;
+    Ok(fail::canary_code(&status))
 }
 
 fn show(store: &Store, run: &Value, global: &Global) -> Result<Value> {
@@ -89,6 +126,10 @@ fn name(version: &Value, dataset: &Value, task: &str) -> String {
         print::text(&dataset["dataset"]),
         dataset["version"]
     );
+    clipped(name)
+}
+
+fn clipped(name: String) -> String {
     let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NAME).collect();
     name.trim().to_owned()
 }

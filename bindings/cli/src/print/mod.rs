@@ -1,6 +1,7 @@
 //! Results as text for people. Every function takes the JSON that `--json` prints.
 
 pub(crate) mod calibration;
+pub(crate) mod canaries;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod registry;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::new_without_default, missing_docs, unreachable_pub)]
 
 mod apply;
+mod canaries;
 mod doors;
 mod eval;
 mod gates;

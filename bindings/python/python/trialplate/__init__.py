@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import stats
+    from ._canaries import (
+        AffectedItem,
+        AnchorFigures,
+        Canary,
+        CanaryFigures,
+        CanaryInfo,
+        CanaryMetric,
+        CanaryOnset,
+        CanaryStatus,
+        CanaryStep,
+    )
     from ._data import Dataset, Run
     from ._evaluate import Output
     from ._results import (
@@ -81,6 +92,17 @@ if TYPE_CHECKING:
     from ._specs import Check, Gate, Scorer
 
 _HOMES = {
+    "_canaries": (
+        "AffectedItem",
+        "AnchorFigures",
+        "Canary",
+        "CanaryFigures",
+        "CanaryInfo",
+        "CanaryMetric",
+        "CanaryOnset",
+        "CanaryStatus",
+        "CanaryStep",
+    ),
     "_data": ("Dataset", "Run"),
     "_evaluate": ("Output",),
     "_specs": ("Check", "Gate", "Scorer"),
@@ -104,10 +126,19 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AffectedItem",
     "Agreement",
     "AlreadyExistsError",
+    "AnchorFigures",
     "BusyError",
     "Calibration",
+    "Canary",
+    "CanaryFigures",
+    "CanaryInfo",
+    "CanaryMetric",
+    "CanaryOnset",
+    "CanaryStatus",
+    "CanaryStep",
     "Change",
     "Check",
     "CheckResult",

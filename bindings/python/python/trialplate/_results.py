@@ -989,6 +989,7 @@ class Report(Result):
     verdicts: int
     dataset_versions: int
     runs: int
+    canaries: int
     traces: int
     scores: int
 

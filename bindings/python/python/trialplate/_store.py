@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from . import _canaries as watch
     from . import _data as data
     from . import _results as records
     from . import _specs as specs
+    from ._canaries import Canary, CanaryStatus
     from ._data import Dataset, Run
     from ._results import (
         Calibration,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     TimeLike = datetime | str | float
 else:
     data = Lazy("trialplate._data")
+    watch = Lazy("trialplate._canaries")
     records = Lazy("trialplate._results")
     specs = Lazy("trialplate._specs")
 
@@ -792,6 +795,64 @@ class Store(_native.Store):
         )
         return records.LiveSummary.from_dict(found)
 
+    # ---- drift
+
+    def canary(
+        self,
+        name: str,
+        prompt: str | None = None,
+        *,
+        version: VersionLike | None = None,
+        label: str | None = None,
+        dataset: Dataset | str | None = None,
+        dataset_version: int | None = None,
+        metrics: str | Iterable[str] | None = None,
+        scorers: Iterable[ScorerLike] | None = None,
+        baseline: int | None = None,
+        alarm: float | None = None,
+        floor: float | None = None,
+    ) -> Canary:
+        """Registers a canary, a few fixed items that tell whether the model changed; or looks one up by its name.
+
+        It never changes; the same again is the one that is there.
+
+        Args:
+            version: the version, fixed; without it the one that `label` (by default `production`) points to now.
+            dataset: the fixed items, 10 at least, best 20 to 50: a dataset (pinned by `at`, or at its newest version
+                now), or its name.
+            metrics: what is watched; each declared boolean, or with min and max.
+            scorers: what its runs must be scored by; if left out, the first run says so.
+            baseline: runs before the detector starts, spread over days: 20 if left out, 10 at least.
+            alarm: at most one false alarm in so many runs on average: 365 if left out.
+            floor: the least standard deviation that is believed, as a share of the metric's range.
+
+        Raises:
+            NotFoundError: `canary-not-found` if only a name is given; `prompt-not-found`, `version-not-found`,
+                `label-not-found`, `dataset-not-found`, `dataset-version-not-found`, `metric-not-found`.
+            AlreadyExistsError: `canary-exists` if one of that name differs.
+            InvalidError: `invalid-argument`.
+        """
+        pinned = dataset._at if isinstance(dataset, data.Dataset) else None
+        found = self._call(
+            "canary",
+            name=name,
+            prompt=version.name if prompt is None and isinstance(version, PromptVersion) else prompt,
+            version=_version(version),
+            label=label,
+            dataset=dataset.name if isinstance(dataset, data.Dataset) else dataset,
+            dataset_version=pinned if dataset_version is None else dataset_version,
+            metrics=_texts(metrics),
+            scorers=None if scorers is None else [specs.scorer(s) for s in scorers],
+            baseline=baseline,
+            alarm=alarm,
+            floor=floor,
+        )
+        return watch.Canary._of(self, found)
+
+    def canaries(self) -> list[CanaryStatus]:
+        """Where every canary stands, in the order of their names."""
+        return [watch.CanaryStatus.from_dict(status) for status in self._call("canaries")["canaries"]]
+
     # ---- the whole store
 
     def events(self, after: int | None = None, limit: int | None = None) -> list[Event]:
@@ -800,7 +861,7 @@ class Store(_native.Store):
         return [records.Event.from_dict(event) for event in self._call("events", limit=limit, **given)["events"]]
 
     def verify(self) -> Report:
-        """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions, traces."""
+        """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions, canaries, traces."""
         return records.Report.from_dict(self._call("verify"))
 
     def info(self) -> dict[str, Any]:

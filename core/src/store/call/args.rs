@@ -213,6 +213,21 @@ arguments! {
         #[serde(default)] expected: Value,
         #[serde(default)] key: Option<String>,
     }
+    CanaryPlan {
+        name: String,
+        #[serde(default)] prompt: Option<String>,
+        #[serde(default)] version: Option<Version>,
+        #[serde(default)] label: Option<String>,
+        #[serde(default)] dataset: Option<String>,
+        #[serde(default)] dataset_version: Option<u32>,
+        #[serde(default)] metrics: Option<Vec<String>>,
+        #[serde(default)] scorers: Option<Vec<Value>>,
+        #[serde(default)] baseline: Option<u32>,
+        #[serde(default)] alarm: Option<f64>,
+        #[serde(default)] floor: Option<f64>,
+    }
+    CanaryRecord { name: String, run: String, #[serde(default)] anchor: Option<String> }
+    CanaryAnswer { name: String, reason: String }
     Events { #[serde(default)] after: u64, #[serde(default)] limit: Option<usize> }
     Nothing {}
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{self, expected, selector};
-use super::{arguments, calibrate, listed, result, traces};
+use super::{arguments, calibrate, canaries, listed, result, traces};
 use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
 use crate::model::dataset::NewItem;
@@ -261,6 +261,24 @@ verbs! {
     "trace" => |store, a| result(store.trace(&arguments::<args::TraceId>(a)?.trace_id)?),
     "traces" => |store, a| result(store.traces(&arguments::<args::Traces>(a)?.filter()?)?),
     "dataset_add_from_trace" => |store, a| result(traces::add_to_dataset(store, arguments(a)?)?),
+    "canary" => |store, a| canaries::canary(store, arguments(a)?),
+    "canaries" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        listed("canaries", store.canaries()?)
+    },
+    "canary_record" => |store, a| canaries::record(store, arguments(a)?),
+    "canary_status" => |store, a| result(store.canary_status(&arguments::<args::Name>(a)?.name)?),
+    "canary_history" => |store, a| {
+        listed("steps", store.canary_history(&arguments::<args::Name>(a)?.name)?)
+    },
+    "canary_confirm" => |store, a| {
+        let a: args::CanaryAnswer = arguments(a)?;
+        result(store.canary_confirm(&a.name, &a.reason)?)
+    },
+    "canary_dismiss" => |store, a| {
+        let a: args::CanaryAnswer = arguments(a)?;
+        result(store.canary_dismiss(&a.name, &a.reason)?)
+    },
     "events" => |store, a| {
         let a: args::Events = arguments(a)?;
         listed("events", store.events(a.after, a.limit.unwrap_or(usize::MAX))?)
