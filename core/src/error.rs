@@ -89,6 +89,8 @@ pub enum Error {
     VerdictNotFound { verdict: String },
     #[error("there is no such trace; `log` writes one, and a score comes after it trace=`{trace}`")]
     TraceNotFound { trace: String },
+    #[error("there is no such experiment; register it with its prompt, variants and metric experiment=`{experiment}`")]
+    ExperimentNotFound { experiment: String },
     #[error(
         "there is no store here, and only a verb that begins one (such as publish) makes it path=`{path}`"
     )]
@@ -107,8 +109,18 @@ pub enum Error {
         "a trace of this id is logged already, and none is ever overwritten; leave the id out to have one made trace=`{trace}`"
     )]
     TraceExists { trace: String },
+    #[error(
+        "the experiment is registered already, and differently; a plan is frozen: choose another name experiment=`{experiment}` plan=`{plan}`"
+    )]
+    ExperimentExists { experiment: String, plan: String },
 
     // ---- conflict
+    #[error("the experiment has ended; register another one experiment=`{experiment}` state=`{state}`")]
+    ExperimentEnded { experiment: String, state: &'static str },
+    #[error(
+        "so much of the layer is not free; end another experiment of it, or ask for less layer=`{layer}` free=`{free}`"
+    )]
+    LayerFull { layer: String, free: String },
     #[error(
         "the label points elsewhere than expected; read it again and decide again prompt=`{prompt}` label=`{label}` expected=`{expected}` found=`{found}`"
     )]
@@ -169,6 +181,8 @@ pub enum Error {
     InvalidGate { reason: String },
     #[error("{reason} scorer=`{scorer}`")]
     InvalidScorer { scorer: String, reason: String },
+    #[error("{reason}")]
+    InvalidExperiment { reason: String },
     #[error("{reason} argument=`{argument}`")]
     InvalidArgument { argument: String, reason: String },
     #[error("there is no such verb verb=`{verb}`")]
@@ -201,6 +215,12 @@ pub enum Error {
         "the label has not pointed to {what} before, so there is nothing to roll back to prompt=`{prompt}` label=`{label}`"
     )]
     NothingToRollBack { prompt: String, label: String, what: String },
+    #[error("{sentence} experiment=`{experiment}`")]
+    ExperimentNotDecided { experiment: String, sentence: String },
+    #[error(
+        "the salt does not split your users as the weights say, so the experiment is not begun; register it with another salt experiment=`{experiment}` seen=`{seen}` p=`{p}`"
+    )]
+    AssignmentSkewed { experiment: String, seen: String, p: String },
     #[error("an override is logged for ever and needs a reason; give one")]
     ReasonRequired,
     #[error("this store was opened read-only path=`{path}`")]
@@ -281,9 +301,13 @@ impl Error {
             Error::VerdictNotFound { .. } => ("verdict-not-found", NotFound),
             Error::StoreNotFound { .. } => ("store-not-found", NotFound),
             Error::TraceNotFound { .. } => ("trace-not-found", NotFound),
+            Error::ExperimentNotFound { .. } => ("experiment-not-found", NotFound),
             Error::RowExists { .. } => ("row-exists", AlreadyExists),
             Error::MetricExists { .. } => ("metric-exists", AlreadyExists),
             Error::TraceExists { .. } => ("trace-exists", AlreadyExists),
+            Error::ExperimentExists { .. } => ("experiment-exists", AlreadyExists),
+            Error::ExperimentEnded { .. } => ("experiment-ended", Conflict),
+            Error::LayerFull { .. } => ("layer-full", Conflict),
             Error::LabelMoved { .. } => ("label-moved", Conflict),
             Error::RunFinished { .. } => ("run-finished", Conflict),
             Error::RunDiffers { .. } => ("run-differs", Conflict),
@@ -307,6 +331,7 @@ impl Error {
             Error::SchemaMismatch { .. } => ("schema-mismatch", Invalid),
             Error::InvalidGate { .. } => ("invalid-gate", Invalid),
             Error::InvalidScorer { .. } => ("invalid-scorer", Invalid),
+            Error::InvalidExperiment { .. } => ("invalid-experiment", Invalid),
             Error::InvalidArgument { .. } => ("invalid-argument", Invalid),
             Error::UnknownVerb { .. } => ("unknown-verb", Invalid),
             Error::InvalidTime { .. } => ("invalid-time", Invalid),
@@ -315,6 +340,8 @@ impl Error {
             Error::LabelProtected { .. } => ("label-protected", Refused),
             Error::GateRefused { .. } => ("gate-refused", Refused),
             Error::NothingToRollBack { .. } => ("nothing-to-roll-back", Refused),
+            Error::ExperimentNotDecided { .. } => ("experiment-not-decided", Refused),
+            Error::AssignmentSkewed { .. } => ("assignment-skewed", Refused),
             Error::ReasonRequired => ("reason-required", Refused),
             Error::ReadOnly { .. } => ("read-only", Refused),
             Error::Damaged { .. } => ("damaged", Corrupt),

@@ -1,7 +1,7 @@
 //! How numbers are written in a sentence for a person.
 
 /// The decimals that show two significant digits of `width`; three where there is no width.
-pub(super) fn decimals(width: f64) -> usize {
+pub(crate) fn decimals(width: f64) -> usize {
     if !(width > 0.0 && width.is_finite()) {
         return 3;
     }
@@ -12,7 +12,7 @@ pub(super) fn decimals(width: f64) -> usize {
 }
 
 /// A number with so many decimals and a comma between thousands. There is no "-0".
-pub(super) fn number(x: f64, decimals: usize) -> String {
+pub(crate) fn number(x: f64, decimals: usize) -> String {
     if !x.is_finite() || x.abs() >= 1e15 {
         return format!("{x:e}");
     }
@@ -24,37 +24,37 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
 }
 
 /// As [`number`], with more decimals where a bound that is not 0 would be shown as 0: a verdict hangs on its side.
-pub(super) fn bound(x: f64, decimals: usize) -> String {
+pub(crate) fn bound(x: f64, decimals: usize) -> String {
     let shown =
         (decimals..=12).map(|d| number(x, d)).find(|text| text.bytes().any(|b| (b'1'..=b'9').contains(&b)));
     shown.filter(|_| x != 0.0).unwrap_or_else(|| number(x, decimals))
 }
 
 /// As [`bound`], with a plus where there is no minus.
-pub(super) fn signed(x: f64, decimals: usize) -> String {
+pub(crate) fn signed(x: f64, decimals: usize) -> String {
     let text = bound(x, decimals);
     if text.starts_with('-') || x == 0.0 { text } else { format!("+{text}") }
 }
 
 /// A number that somebody chose, such as a margin: with `decimals`, or as many as it has itself, up to four more.
-pub(super) fn chosen(x: f64, decimals: usize) -> String {
+pub(crate) fn chosen(x: f64, decimals: usize) -> String {
     let exact = |d: &usize| number(x, *d).replace(',', "").parse() == Ok(x);
     let enough = (decimals..decimals + 5).find(exact).unwrap_or(decimals + 4);
     number(x, enough)
 }
 
 /// A count with a comma between thousands.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
 /// A p-value, never smaller than it can be believed.
-pub(super) fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") }
 }
 
 /// A share in per cent, with one decimal if that says more. What is not all and not nothing is not shown as it.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let extreme =
         |text: &str| share > 0.0 && share < 1.0 && (text.starts_with("100") || text.parse() == Ok(0.0));
     let mut texts = (1..=9).map(|decimals| number(share * 100.0, decimals));

@@ -19,7 +19,7 @@ mod betting;
 mod case;
 mod clustered;
 mod cuped;
-mod display;
+pub(crate) mod display;
 mod dist;
 mod drift;
 mod drift_report;

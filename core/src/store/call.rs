@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::version::PromptVersion;
 
 mod args;
+mod experiments;
 mod traces;
 mod verbs;
 

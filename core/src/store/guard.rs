@@ -33,7 +33,7 @@ pub struct PromoteOptions {
 }
 
 /// What a promotion came to, inside its transaction.
-enum Promotion {
+pub(super) enum Promotion {
     Moved(Box<LabelMove>),
     Refused(Box<Verdict>),
 }
@@ -126,22 +126,27 @@ impl Store {
             self.write(move |tx, author| promote(tx, author, &name, &label, &version, &options))?;
         match promotion {
             Promotion::Moved(step) => Ok(*step),
-            Promotion::Refused(verdict) => Err(Error::GateRefused {
-                prompt: verdict.key.prompt.to_string(),
-                label: verdict.key.label.to_string(),
-                verdict: verdict.id.to_string(),
-                sentence: verdict.sentence.clone(),
-                json: serde_json::to_string(&verdict).unwrap_or_default(),
-            }),
+            Promotion::Refused(verdict) => Err(refused(&verdict)),
         }
     }
 }
 
-fn required(reason: &str) -> Result<String> {
+/// The error that carries a verdict which is no pass.
+pub(super) fn refused(verdict: &Verdict) -> Error {
+    Error::GateRefused {
+        prompt: verdict.key.prompt.to_string(),
+        label: verdict.key.label.to_string(),
+        verdict: verdict.id.to_string(),
+        sentence: verdict.sentence.clone(),
+        json: serde_json::to_string(verdict).unwrap_or_default(),
+    }
+}
+
+pub(super) fn required(reason: &str) -> Result<String> {
     if reason.trim().is_empty() { Err(Error::ReasonRequired) } else { Ok(reason.to_owned()) }
 }
 
-fn promote(
+pub(super) fn promote(
     tx: &mut dyn Write,
     author: &Author,
     name: &PromptName,

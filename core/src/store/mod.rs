@@ -5,6 +5,7 @@ mod cache;
 mod call;
 mod data;
 mod evaluate;
+mod experiments;
 mod guard;
 mod recorder;
 mod registry;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use call::VERBS;
 pub use evaluate::RunOptions;
+pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};
 pub use guard::PromoteOptions;
 pub use recorder::Durability;
 pub use registry::MoveOptions;
@@ -30,6 +32,7 @@ use crate::storage::kv::{Flow, Read, Write};
 use crate::storage::log::{self, Author};
 use crate::storage::{Engine, EngineOptions};
 use cache::Cache;
+use experiments::Experiments;
 use recorder::Recorder;
 
 /// How a store is opened.
@@ -93,7 +96,8 @@ impl OpenOptions {
         let OpenOptions { read_only, busy_timeout, actor } = self;
         let engine = Engine::open(path.as_ref(), EngineOptions { read_only, busy_timeout })?;
         let (cache, recorder) = (Arc::new(Cache::new()), Arc::new(Recorder::new()));
-        Ok(Store { engine, actor: actor.map(Into::into), cache, recorder })
+        let experiments = Arc::new(Experiments::new());
+        Ok(Store { engine, actor: actor.map(Into::into), cache, experiments, recorder })
     }
 }
 
@@ -106,6 +110,7 @@ pub struct Store {
     engine: Engine,
     actor: Option<Arc<str>>,
     cache: Arc<Cache>,
+    experiments: Arc<Experiments>,
     recorder: Arc<Recorder>,
 }
 
