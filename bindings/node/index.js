@@ -2,6 +2,7 @@
 
 const { Check, Gate, Scorer, output } = require('./lib/helpers.js');
 const { Dataset } = require('./lib/dataset.js');
+const { Experiment } = require('./lib/experiment.js');
 const { Prompt } = require('./lib/prompt.js');
 const { Run } = require('./lib/run.js');
 const { Store } = require('./lib/store.js');
@@ -20,4 +21,4 @@ const stats = {
   },
 };
 
-module.exports = { Check, Dataset, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };
+module.exports = { Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };

@@ -89,7 +89,9 @@ pub enum Error {
     VerdictNotFound { verdict: String },
     #[error("there is no such trace; `log` writes one, and a score comes after it trace=`{trace}`")]
     TraceNotFound { trace: String },
-    #[error("there is no such experiment; register it with its prompt, variants and metric experiment=`{experiment}`")]
+    #[error(
+        "there is no such experiment; register it with its prompt, variants and metric experiment=`{experiment}`"
+    )]
     ExperimentNotFound { experiment: String },
     #[error(
         "there is no store here, and only a verb that begins one (such as publish) makes it path=`{path}`"

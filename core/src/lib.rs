@@ -61,13 +61,13 @@ pub use compare::{
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};
+pub use experiments::{
+    AnytimeResult, ArmResult, ComparisonResult, ExperimentResult, GuardrailResult, HarmResult,
+    QuantileResult, SplitResult, StratumResult,
+};
 pub use model::content::Content;
 pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
-pub use experiments::{
-    AnytimeResult, ArmResult, ComparisonResult, ExperimentResult, GuardrailResult, HarmResult, QuantileResult,
-    SplitResult, StratumResult,
-};
 pub use model::experiment::{
     Analysis, Assignment, Covariate, Epoch, Experiment, ExperimentMode, ExperimentState, Guardrail,
     NewExperiment, Plan, SdSource, UnitScore, Variant,
@@ -75,7 +75,8 @@ pub use model::experiment::{
 pub use model::gate::{Check, Gate, Mode as GateMode, ToleranceKind};
 pub use model::id::{ContentId, IdPrefix, RunId};
 pub use model::name::{
-    DEFAULT_LABEL, DatasetName, ExperimentName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
+    DEFAULT_LABEL, DatasetName, ExperimentName, ItemKey, LATEST, Label, MetricName, PromptName, RunName,
+    TraceId,
 };
 pub use model::run::{NewRow, Pending, Row, Run, ScorerRef};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
@@ -95,6 +96,6 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    ConcludeOptions, Conclusion, Durability, ExposeOptions, LiveFilter, MoveOptions, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter,
-    TracePage, VERBS,
+    ConcludeOptions, Conclusion, Durability, ExposeOptions, LiveFilter, MoveOptions, OpenOptions,
+    PromoteOptions, Report, RunOptions, Store, TraceFilter, TracePage, VERBS,
 };

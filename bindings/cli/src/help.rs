@@ -61,6 +61,21 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Production", &["log", "score", "flush", "trace", "traces"]),
+    (
+        "Experiments",
+        &[
+            "experiment",
+            "experiments",
+            "experiment-start",
+            "assign",
+            "expose",
+            "experiment-weights",
+            "experiment-coverage",
+            "experiment-result",
+            "experiment-conclude",
+            "experiment-stop",
+        ],
+    ),
     ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
 ];
 

@@ -5,7 +5,7 @@
 /** Members whose values are the users' own: content, data, and objects with names of theirs as keys. */
 const THEIRS = new Set([
   'input', 'expected', 'metadata', 'output', 'params', 'tools', 'response_schema', 'prompt', 'schema', 'config',
-  'scores', 'labels', 'categories', 'data', 'from', 'to', 'a', 'b', 'diff',
+  'scores', 'labels', 'categories', 'data', 'from', 'to', 'a', 'b', 'diff', 'stratum_weights',
 ]);
 /** Members whose keys are the users' names and whose values are ours. */
 const NAMED = new Set(['metrics', 'strata']);

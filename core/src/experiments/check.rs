@@ -79,7 +79,10 @@ pub(crate) fn shares(given: Option<&[f64]>, variants: usize) -> Result<Vec<f64>>
     }
     let shares: Vec<f64> = given.iter().map(|w| w / total).collect();
     if shares.iter().any(|share| *share > 0.0 && *share < 1.0 / f64::from(BUCKETS)) {
-        return invalid(format!("a weight of less than one in {} gets no unit at all", count(u64::from(BUCKETS))));
+        return invalid(format!(
+            "a weight of less than one in {} gets no unit at all",
+            count(u64::from(BUCKETS))
+        ));
     }
     Ok(shares)
 }
@@ -105,7 +108,10 @@ pub(super) fn variants(
     new: &NewExperiment,
 ) -> Result<(Vec<Variant>, usize)> {
     if !(2..=MOST_VARIANTS).contains(&new.variants.len()) {
-        return invalid(format!("an experiment has 2 to {MOST_VARIANTS} variants, not {}", new.variants.len()));
+        return invalid(format!(
+            "an experiment has 2 to {MOST_VARIANTS} variants, not {}",
+            new.variants.len()
+        ));
     }
     let weights = shares(new.weights.as_deref(), new.variants.len())?;
     let mut names = BTreeSet::new();
@@ -135,14 +141,17 @@ pub(super) fn variants(
 }
 
 pub(super) fn strata(new: &NewExperiment) -> Result<()> {
-    if new.strata.iter().any(|name| !plain(name)) || new.strata.iter().collect::<BTreeSet<_>>().len() < new.strata.len()
+    if new.strata.iter().any(|name| !plain(name))
+        || new.strata.iter().collect::<BTreeSet<_>>().len() < new.strata.len()
     {
         return invalid(format!("the strata are different names, each {NAME_RULE}"));
     }
     let Some(weights) = &new.stratum_weights else { return Ok(()) };
     let total = stats::sum::sum(weights.values().copied());
     if weights.values().any(|w| !w.is_finite() || *w < 0.0) || (total - 1.0).abs() > 1e-9 {
-        return invalid(format!("the weights of the strata are not negative and sum to 1; these sum to {total}"));
+        return invalid(format!(
+            "the weights of the strata are not negative and sum to 1; these sum to {total}"
+        ));
     }
     match weights.keys().find(|name| !new.strata.is_empty() && !new.strata.contains(name)) {
         Some(name) => invalid(format!("the stratum {name} has a weight, but is not among the strata")),
@@ -195,7 +204,9 @@ pub(super) fn guardrails(
         }
         let most = if guardrail.relative { 1.0 } else { f64::MAX };
         if !(tolerance >= 0.0 && tolerance <= most) {
-            return invalid(format!("the tolerance of {metric} is a finite number of 0 or more (a share up to 1, if relative), not {tolerance}"));
+            return invalid(format!(
+                "the tolerance of {metric} is a finite number of 0 or more (a share up to 1, if relative), not {tolerance}"
+            ));
         }
         let direction = direction(metric, declared(tx, metric)?.as_ref(), guardrail.direction)?;
         let mut made = guardrail.clone();

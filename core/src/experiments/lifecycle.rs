@@ -80,7 +80,8 @@ pub(crate) fn register(
     stored.set_coverage(wanted);
     stored.begin_epoch(author.now, weights, table);
     let plan = stored.plan();
-    let data = json!({"prompt": plan.prompt, "metric": plan.metric, "n_planned": plan.n_planned, "mode": plan.mode});
+    let data =
+        json!({"prompt": plan.prompt, "metric": plan.metric, "n_planned": plan.n_planned, "mode": plan.mode});
     save_event(tx, author, &stored, "experiment.registered", data)?;
     if begin { start(tx, author, name) } else { Ok(stored) }
 }

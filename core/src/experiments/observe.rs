@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::exposures::Exposure;
 use super::record::Stored;
 use crate::error::Result;
+use crate::model::experiment::Covariate;
 use crate::model::name::{MetricName, PromptName};
 use crate::model::time::Timestamp;
 use crate::model::trace::{Figure, ScoreSource, TraceFacts, TraceScore};
@@ -211,4 +212,40 @@ pub(super) fn means_by_stratum(values: &[(TraceFacts, f64)]) -> BTreeMap<&str, f
         }
     }
     by_stratum.into_iter().filter_map(|(name, values)| Some((name, stats::mean_sd(&values)?.mean))).collect()
+}
+
+/// What is known of each unit before its first exposure, as the plan says.
+pub(super) fn covariates(
+    tx: &(impl Read + ?Sized),
+    stored: &Stored,
+    asked: &Asked,
+    seen: &mut Seen,
+) -> Result<()> {
+    let plan = stored.plan();
+    let began = stored.experiment.started_at.unwrap_or(stored.experiment.registered_at);
+    let old = |fits: &dyn Fn(&TraceFacts) -> bool| old_values(tx, &plan.prompt, began, asked, fits);
+    match plan.covariate {
+        Covariate::Exposure => {
+            for unit in &mut seen.units {
+                unit.covariate = unit.exposure.covariate;
+            }
+        }
+        Covariate::History => {
+            let values = old(&|facts| facts.user.is_some())?;
+            let means = means_by_user(&values);
+            for unit in &mut seen.units {
+                unit.covariate = means.get(unit.exposure.unit.as_str()).copied();
+            }
+        }
+        Covariate::Stratum => {
+            let values = old(&|facts| facts.stratum.is_some())?;
+            let means = means_by_stratum(&values);
+            for unit in &mut seen.units {
+                let of = |r: &Response| means.get(r.stratum.as_deref()?).copied();
+                let known: Vec<f64> = unit.responses.iter().filter_map(of).collect();
+                unit.covariate = stats::mean_sd(&known).map(|m| m.mean);
+            }
+        }
+    }
+    Ok(())
 }

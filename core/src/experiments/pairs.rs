@@ -98,8 +98,13 @@ pub(super) fn anytime(stored: &Stored, counted: &[&Unit], variant: usize) -> Res
 /// The asymptotic confidence sequence, looked at on a fixed grid of sizes, so that its first crossing is one number too.
 fn approximate(a: &[f64], b: &[f64], ratio: (u64, u64), alpha: f64, n_planned: u64) -> Result<Anytime> {
     let pairs = stats::pair_units(a, b, ratio)?.len();
-    let mut found =
-        stats::ab_anytime(&[], &[], (1, 1), ScoreRange { min: 0.0, max: 1.0 }, SequencePlan::for_planned(alpha, n_planned))?;
+    let mut found = stats::ab_anytime(
+        &[],
+        &[],
+        (1, 1),
+        ScoreRange { min: 0.0, max: 1.0 },
+        SequencePlan::for_planned(alpha, n_planned),
+    )?;
     found.pairs = pairs;
     let n_tune = (0.75 * (n_planned * (ratio.0 + ratio.1)) as f64).max(1.0);
     let mut size = ASYMPTOTIC_UNITS as usize;

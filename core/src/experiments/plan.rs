@@ -80,7 +80,7 @@ pub(crate) fn make(
     let boolean = config.as_ref().is_some_and(|config| config.kind == MetricKind::Boolean);
     let alpha = new.alpha.unwrap_or(0.05);
     let power = new.power.unwrap_or(0.8);
-    if !(alpha > 0.0 && alpha < 0.5) || !(power > alpha && power < 1.0) {
+    if !(alpha > 0.0 && alpha < 0.5 && power > alpha && power < 1.0) {
         return invalid(format!(
             "alpha lies between 0 and 0.5, and power between alpha and 1; not {alpha} and {power}"
         ));
@@ -121,14 +121,18 @@ pub(crate) fn make(
     let size = sized(stats::sd_explained(sd, r2)?);
     let floor = new.floor.unwrap_or(FLOOR_OF_UNITS);
     if floor < 2 || new.n_planned.is_some_and(|n| n < 2) {
-        return invalid("at least 2 units per variant are planned: give a floor and an n_planned of 2 or more");
+        return invalid(
+            "at least 2 units per variant are planned: give a floor and an n_planned of 2 or more",
+        );
     }
     let min_effect = match (new.min_effect, new.n_planned) {
         (Some(delta), _) if delta > 0.0 && delta.is_finite() => delta,
         (Some(delta), _) => return invalid(format!("min_effect is a finite number above 0, not {delta}")),
         (None, Some(n)) => stats::mde_two_sample(n, size.sd, each, power)?,
         (None, None) => {
-            return invalid("give min_effect, the smallest difference worth finding: it decides how many units are needed");
+            return invalid(
+                "give min_effect, the smallest difference worth finding: it decides how many units are needed",
+            );
         }
     };
     if range.is_some_and(|(low, high)| min_effect >= high - low) {
@@ -144,7 +148,10 @@ pub(crate) fn make(
 
     if n_planned < n_power {
         let (n, planned) = (count(n_power), count(n_planned));
-        warnings.push(format!("{planned} units per variant are fewer than the {n} that {} power needs.", percent(power)));
+        warnings.push(format!(
+            "{planned} units per variant are fewer than the {n} that {} power needs.",
+            percent(power)
+        ));
     } else if n_planned < SAFER {
         warnings.push(format!("{} units per variant are planned; 1,000 is safer.", count(n_planned)));
     }
@@ -155,7 +162,9 @@ pub(crate) fn make(
             return invalid("mode `anytime` compares two variants; use mode `lock` for more");
         }
         if !pairable {
-            return invalid(format!("mode `anytime` pairs units by their weights: whole numbers up to {LARGEST_BLOCK} in lowest terms"));
+            return invalid(format!(
+                "mode `anytime` pairs units by their weights: whole numbers up to {LARGEST_BLOCK} in lowest terms"
+            ));
         }
         if range.is_none() {
             warnings.push(format!("{metric} declares no range: the interval is approximate, and none before 100 units per variant."));
@@ -163,11 +172,14 @@ pub(crate) fn make(
     }
     let guardable = range.is_some() && pairable;
     if new.harm_guard == Some(true) && !guardable {
-        return invalid(format!("the harm guard needs the range of {metric} (declare it), and weights that are whole numbers up to {LARGEST_BLOCK} in lowest terms"));
+        return invalid(format!(
+            "the harm guard needs the range of {metric} (declare it), and weights that are whole numbers up to {LARGEST_BLOCK} in lowest terms"
+        ));
     }
     let harm_guard = new.mode == ExperimentMode::Lock && guardable && new.harm_guard != Some(false);
     if new.mode == ExperimentMode::Lock && !guardable {
-        warnings.push("There is no harm guard: it needs the metric's range, and weights that pair.".to_owned());
+        warnings
+            .push("There is no harm guard: it needs the metric's range, and weights that pair.".to_owned());
     }
     let guardrails = guardrails(tx, &metric, new)?;
     let unit = if figure { metric.as_str() } else { "points" };

@@ -216,10 +216,16 @@ pub(super) fn guard(plan: &Plan, guardrail: &Guardrail, a: &[f64], b: &[f64]) ->
     };
     let sentence = match found.outcome {
         stats::Outcome::Pass => {
-            format!("{metric} holds: at worst {} (95% one-sided bound), {allowed} worse is allowed.", bound(found.lower))
+            format!(
+                "{metric} holds: at worst {} (95% one-sided bound), {allowed} worse is allowed.",
+                bound(found.lower)
+            )
         }
         stats::Outcome::Fail => {
-            format!("{metric} got worse: at best {} (95% one-sided bound), {allowed} worse is allowed.", bound(found.upper))
+            format!(
+                "{metric} got worse: at best {} (95% one-sided bound), {allowed} worse is allowed.",
+                bound(found.upper)
+            )
         }
         stats::Outcome::CannotTell if found.lower.is_none() => {
             format!("{metric} can't be told: too few users have a value, or none varies.")

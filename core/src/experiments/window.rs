@@ -1,5 +1,6 @@
-//! Which units and which scores count. It depends on who was assigned when and on how many were scored, and on no
-//! score's value; so it does not depend on when anybody looks.
+//! Which units and which scores count. That depends on who was assigned when and on how many were scored, and on no
+//! score's value: nobody can wait for a good day. Whoever asks first after enough are scored closes the window, without having
+//! seen anything before.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::model::time::Timestamp;
 use crate::model::trace::ScoreSource;
 use crate::stats;
 
-/// The window closes once so many of the units are scored.
+/// The window may close once so many of the units are scored.
 const SCORED: f64 = 0.95;
 
 /// What counts in lock mode.
@@ -45,14 +46,12 @@ pub(super) fn find(stored: &Stored, units: &[Unit], now: Timestamp) -> Result<Wi
     let Some(last) = places.get(cutoff - 1).map(|(i, _)| *i) else { return Ok(Window::default()) };
     let counted: Vec<&Unit> = units[..=last].iter().filter(|unit| !unit.in_two_arms).collect();
     let arrived = units[last].exposure.at;
-    let mut scored: Vec<Timestamp> = counted.iter().filter_map(|unit| unit.scored_at()).collect();
-    scored.sort_unstable();
-    let needed = libm::ceil(SCORED * counted.len() as f64) as usize;
-    let enough = needed.checked_sub(1).and_then(|last| scored.get(last)).map(|at| (*at).max(arrived));
     let grace = (plan.grace_hours * 3_600e6) as i64;
     let over = Timestamp::from_micros(arrived.as_micros().saturating_add(grace));
-    let end = enough.filter(|at| *at <= over).or((over <= now).then_some(over));
-    Ok(Window { cutoff: Some(last + 1), end })
+    let end = now.min(over);
+    let scored = counted.iter().filter(|unit| unit.scored_at().is_some_and(|at| at <= end)).count();
+    let enough = scored as f64 >= SCORED * counted.len() as f64;
+    Ok(Window { cutoff: Some(last + 1), end: (enough || over <= now).then_some(end) })
 }
 
 /// When, among the scores that count at a moment, a second judge of a source first appears.

@@ -218,7 +218,8 @@ impl Store {
             let (name, unit) = (assignment.experiment.clone(), unit.to_owned());
             self.write_soon(durability, unit.len(), move |tx, author| {
                 let stored = load(tx, &name)?;
-                exposures::enrol(tx, author.now, &stored, &unit, (options.stratum, options.covariate)).map(|_| ())
+                exposures::enrol(tx, author.now, &stored, &unit, (options.stratum, options.covariate))
+                    .map(|_| ())
             })?;
         }
         Ok(assignment)
@@ -359,3 +360,6 @@ pub(super) fn enrol_by_trace(
     let before = exposures::enrol(tx, author.now, &stored, unit, (facts.stratum.clone(), None))?;
     Ok(before.and_then(|e| stored.plan().variants.get(e.variant)).map(|v| v.name.clone()))
 }
+
+#[cfg(test)]
+mod tests;

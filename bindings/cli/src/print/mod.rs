@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod data;
+pub(crate) mod experiments;
 pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod store;

@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     from . import stats
     from ._data import Dataset, Run
     from ._evaluate import Output
+    from ._experiments import (
+        Assignment,
+        Conclusion,
+        Experiment,
+        ExperimentResult,
+        Plan,
+    )
     from ._results import (
         Change,
         CheckResult,
@@ -73,6 +80,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_data": ("Dataset", "Run"),
     "_evaluate": ("Output",),
+    "_experiments": ("Assignment", "Conclusion", "Experiment", "ExperimentResult", "Plan"),
     "_specs": ("Check", "Gate", "Scorer"),
 }
 
@@ -95,11 +103,13 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "AlreadyExistsError",
+    "Assignment",
     "BusyError",
     "Change",
     "Check",
     "CheckResult",
     "Comparison",
+    "Conclusion",
     "ConflictError",
     "CorruptError",
     "Dataset",
@@ -108,6 +118,8 @@ __all__ = [
     "DatasetVersion",
     "Diff",
     "Event",
+    "Experiment",
+    "ExperimentResult",
     "Gate",
     "GateRefused",
     "Histogram",
@@ -125,6 +137,7 @@ __all__ = [
     "NotFoundError",
     "Output",
     "Pending",
+    "Plan",
     "Prompt",
     "PromptVersion",
     "RefusedError",

@@ -741,6 +741,8 @@ class Report(Result):
     runs: int
     traces: int
     scores: int
+    experiments: int
+    exposures: int
 
     def __bool__(self) -> bool:
         return self.ok

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::args::Version;
 use super::{arguments, result};
 use crate::error::{Error, Result};
-use crate::model::experiment::{
-    Analysis, Covariate, ExperimentMode, Guardrail, NewExperiment, UnitScore,
-};
+use crate::model::experiment::{Analysis, Covariate, ExperimentMode, Guardrail, NewExperiment, UnitScore};
 use crate::model::score::Direction;
 use crate::store::{ConcludeOptions, Durability, ExposeOptions, Store};
 
