@@ -193,6 +193,8 @@ def summary(args):
 
 def experiment(args):
     (name,), rest = take(args, "name")
+    if rest.get("n_planned", 0) < 0:
+        raise ByName  # No flag can say that.
     many = {}
     for group in ("variants", "weights", "guardrails", "strata", "stratum_weights"):
         if group in rest:
