@@ -752,7 +752,8 @@ export interface LogOptions {
   tokensIn?: number | null;
   tokensOut?: number | null;
   user?: string | null;
-  experiment?: string | null;
+  /** One that was registered enrols the `user`, and gives the trace its variant. */
+  experiment?: string | Experiment | null;
   variant?: string | null;
   /** Difficulty or query type, set by something that has not seen the output. */
   stratum?: string | null;
@@ -866,6 +867,217 @@ export interface LiveSummary extends LiveFigures {
   groups: Array<LiveFigures & { group: number | string | null }>;
 }
 
+/** What is planned before anything is seen. What is left out has a default. */
+export interface ExperimentOptions {
+  prompt: string;
+  /** Names and their versions; the first one is the control. */
+  variants: Record<string, VersionInput> | ReadonlyArray<{ name: string; version: VersionInput; weight?: number }>;
+  /** Whole numbers (a ratio), or shares that sum to 1. @default equal */
+  weights?: Record<string, number> | ReadonlyArray<number>;
+  /** The primary metric. */
+  metric: string;
+  /** The smallest difference worth finding, in the metric's unit. */
+  minEffect?: number;
+  control?: string;
+  source?: ScoreSource;
+  direction?: 'higher' | 'lower';
+  /** @default 0.05 */
+  alpha?: number;
+  /** @default 0.8 */
+  power?: number;
+  /** How the users' scores spread; from earlier traces if left out, and a guess where there are none. */
+  sd?: number;
+  /** The share of the variance that strata or a covariate explain. */
+  r2?: number;
+  /** Users per variant, in place of what the power analysis asks for. */
+  nPlanned?: number;
+  /** Fewer users per variant are not planned. @default 500 */
+  floor?: number;
+  /** `lock`: decided at the planned number, and closed until then; `anytime`: by the confidence sequence. @default 'lock' */
+  mode?: 'lock' | 'anytime';
+  analysis?: 'plain' | 'stratified' | 'cuped';
+  covariate?: 'history' | 'exposure' | 'stratum';
+  strata?: ReadonlyArray<string>;
+  stratumWeights?: Record<string, number>;
+  unitScore?: 'unit_mean' | 'response_mean';
+  guardrails?: ReadonlyArray<{ metric: string; tolerance: number; relative?: boolean; direction?: 'higher' | 'lower' }>;
+  /** The share of all users that takes part. @default 1 */
+  coverage?: number;
+  /** Experiments of one layer never share a user. */
+  layer?: string;
+  sticky?: boolean;
+  harmGuard?: boolean;
+  graceHours?: number;
+  salt?: string;
+  description?: string;
+  /** False only registers it. @default true */
+  start?: boolean;
+}
+export interface ExperimentPlan {
+  experiment: string;
+  prompt: string;
+  variants: Array<{ name: string; version: number; versionId: string; weight: number }>;
+  /** The position of the variant that the others are compared with. */
+  control: number;
+  metric: string;
+  source: ScoreSource | null;
+  direction: 'higher' | 'lower';
+  range: [number, number] | null;
+  minEffect: number;
+  alpha: number;
+  power: number;
+  sd: number;
+  sdSource: 'given' | 'traces' | 'guess';
+  r2: number;
+  /** Users per variant that the power analysis asks for. */
+  nPower: number;
+  /** Users per variant that are planned; pairs, in mode `anytime`. */
+  nPlanned: number;
+  /** The difference that so many users see with the planned power. */
+  mde: number;
+  mode: 'lock' | 'anytime';
+  analysis: 'plain' | 'stratified' | 'cuped';
+  layer: string | null;
+  sticky: boolean;
+  harmGuard: boolean;
+  graceHours: number;
+  salt: string;
+  warnings: string[];
+  sentence: string;
+  [key: string]: any;
+}
+export interface Assignment {
+  experiment: string;
+  unit: string;
+  /** If not, give the unit what everybody gets. */
+  takesPart: boolean;
+  variant: string | null;
+  version: number | null;
+  /** 0 to 9,999. */
+  bucket: number;
+  /** `not-started`, `ended`, `coverage` or `layer`. */
+  why: string | null;
+}
+/** One variant (B) against the control (A). */
+export interface ExperimentComparison {
+  variant: string;
+  control: string;
+  status: string;
+  analysis: string;
+  nA: number;
+  nB: number;
+  meanA: number | null;
+  meanB: number | null;
+  sdA: number | null;
+  sdB: number | null;
+  diff: number | null;
+  se: number | null;
+  df: number | null;
+  t: number | null;
+  pValue: number | null;
+  /** Corrected for the number of variants. */
+  pHolm: number | null;
+  ciLow: number | null;
+  ciHigh: number | null;
+  relative: number | null;
+  varianceExplained: number | null;
+  quantiles: Array<{ q: number; a: number | null; b: number | null; diff: number | null; ciLow: number | null; ciHigh: number | null }>;
+  strata: any;
+  verdict: string;
+  sentence: string;
+}
+/** What an experiment says. While it is closed there are counts and the split, and no differences. */
+export interface ExperimentResult {
+  experiment: string;
+  state: 'registered' | 'running' | 'stopped' | 'concluded';
+  planId: string;
+  nPlanned: number;
+  /**
+   * `collecting`, `invalid_srm`, `invalid_judge_changed`, `invalid_missing`, `b_better`, `b_better_small`, `b_worse`,
+   * `b_worse_small`, `no_meaningful_difference` or `undecided`.
+   */
+  verdict: string;
+  /** Whether that is the last word. */
+  isFinal: boolean;
+  sentence: string;
+  /** Better, and within every guardrail. */
+  winner: string | null;
+  stoppedBy: 'harm_guard' | null;
+  cutoff: number | null;
+  arms: Array<{ variant: string; version: number; units: number; scored: number; missing: number; inTwoArms: number; latencyMsP50: number | null; costUsdMean: number | null }>;
+  missingShare: number;
+  split: { expected: number[]; seen: number[]; pValue: number | null; mismatch: boolean; logBf: number | null; warning: boolean; pValueScored: number | null };
+  comparisons: ExperimentComparison[];
+  anytime: { status: string; pairs: number; stoppedAt: number | null; diff: number | null; low: number | null; high: number | null; pValue: number | null; approximate: boolean } | null;
+  guardrails: Array<{ metric: string; outcome: 'pass' | 'fail' | 'cannot-tell'; lower: number | null; upper: number | null; sentence: string; [key: string]: any }>;
+  warnings: string[];
+  [key: string]: any;
+}
+export interface Conclusion {
+  experiment: ExperimentFacts;
+  result: ExperimentResult;
+  promoted: LabelMove | null;
+}
+export interface ExperimentFacts {
+  readonly name: string;
+  readonly state: 'registered' | 'running' | 'stopped' | 'concluded';
+  readonly plan: ExperimentPlan;
+  readonly planId: string;
+  readonly registeredAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly reason: string | null;
+  readonly coverage: number;
+  readonly epochs: Array<{ since: string; weights: number[]; table: Array<[number, number]> }>;
+  readonly resultId: string | null;
+  readonly winner: string | null;
+}
+export interface ExposeOptions {
+  /** Difficulty or query type, set by something that has not seen the output. */
+  stratum?: string;
+  /** A number that says something of its score, known before it saw anything. */
+  covariate?: number;
+  durable?: boolean;
+}
+/** An A/B test on traffic. */
+export class Experiment implements ExperimentFacts {
+  private constructor();
+  readonly name: string;
+  readonly state: 'registered' | 'running' | 'stopped' | 'concluded';
+  readonly plan: ExperimentPlan;
+  readonly planId: string;
+  readonly registeredAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly reason: string | null;
+  readonly coverage: number;
+  readonly epochs: Array<{ since: string; weights: number[]; table: Array<[number, number]> }>;
+  readonly resultId: string | null;
+  readonly winner: string | null;
+  /** Which variant a unit gets: a pure function of the experiment and the unit. Nothing is written. */
+  assign(unit: string): Assignment;
+  /** Assigns a unit and enrols it. Logging a trace with `experiment` and `user` does the same. */
+  expose(unit: string, options?: ExposeOptions): Assignment;
+  exposeAsync(unit: string, options?: ExposeOptions): Promise<Assignment>;
+  start(): this;
+  startAsync(): Promise<this>;
+  /** Gives the share of all units that moved. Exposed ones keep their variant. */
+  setWeights(weights: Record<string, number> | ReadonlyArray<number>): number;
+  setWeightsAsync(weights: Record<string, number> | ReadonlyArray<number>): Promise<number>;
+  setCoverage(coverage: number): this;
+  setCoverageAsync(coverage: number): Promise<this>;
+  /** What it says now. Ask as often as you like: nothing that could tempt is shown before the cut-off. */
+  result(): ExperimentResult;
+  resultAsync(): Promise<ExperimentResult>;
+  /** Ends it with its verdict, and moves a label to the winner, through its gate, if that is wanted. */
+  conclude(options?: { promote?: string; reason?: string }): Conclusion;
+  concludeAsync(options?: { promote?: string; reason?: string }): Promise<Conclusion>;
+  /** Ends it without a verdict, for a reason that stays in the log. */
+  stop(reason: string): this;
+  stopAsync(reason: string): Promise<this>;
+  refresh(): this;
+}
+
 export interface Event {
   seq: number;
   at: string;
@@ -890,6 +1102,8 @@ export interface Report {
   canaries: number;
   traces: number;
   scores: number;
+  experiments: number;
+  exposures: number;
 }
 
 export interface CanaryOptions {
@@ -1110,6 +1324,10 @@ export class Store {
   canaryAsync(name: string, options?: CanaryOptions): Promise<Canary>;
   /** Where every canary stands. */
   canaries(): CanaryStatus[];
+  /** Registers an A/B test on traffic and starts it; with the name alone, the one that is there. */
+  experiment(name: string, options?: ExperimentOptions): Experiment;
+  experimentAsync(name: string, options?: ExperimentOptions): Promise<Experiment>;
+  experiments(): Experiment[];
 
   events(options?: { after?: number; limit?: number }): Event[];
   verify(): Report;

@@ -3,6 +3,7 @@
 const { Check, Gate, Scorer, output } = require('./lib/helpers.js');
 const { Canary } = require('./lib/canary.js');
 const { Dataset } = require('./lib/dataset.js');
+const { Experiment } = require('./lib/experiment.js');
 const { Prompt } = require('./lib/prompt.js');
 const { Run } = require('./lib/run.js');
 const { Store } = require('./lib/store.js');
@@ -21,4 +22,4 @@ const stats = {
   },
 };
 
-module.exports = { Canary, Check, Dataset, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };
+module.exports = { Canary, Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };

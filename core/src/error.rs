@@ -94,6 +94,10 @@ pub enum Error {
     )]
     CanaryNotFound { canary: String },
     #[error(
+        "there is no such experiment; register it with its prompt, variants and metric experiment=`{experiment}`"
+    )]
+    ExperimentNotFound { experiment: String },
+    #[error(
         "there is no store here, and only a verb that begins one (such as publish) makes it path=`{path}`"
     )]
     StoreNotFound { path: String },
@@ -115,8 +119,18 @@ pub enum Error {
         "a canary of this name is registered and differs in {what}; a canary never changes, so choose another name canary=`{canary}`"
     )]
     CanaryExists { canary: String, what: String },
+    #[error(
+        "the experiment is registered already, and differently; a plan is frozen: choose another name experiment=`{experiment}` plan=`{plan}`"
+    )]
+    ExperimentExists { experiment: String, plan: String },
 
     // ---- conflict
+    #[error("the experiment has ended; register another one experiment=`{experiment}` state=`{state}`")]
+    ExperimentEnded { experiment: String, state: &'static str },
+    #[error(
+        "so much of the layer is not free; end another experiment of it, or ask for less layer=`{layer}` free=`{free}`"
+    )]
+    LayerFull { layer: String, free: String },
     #[error(
         "the label points elsewhere than expected; read it again and decide again prompt=`{prompt}` label=`{label}` expected=`{expected}` found=`{found}`"
     )]
@@ -185,6 +199,8 @@ pub enum Error {
     InvalidGate { reason: String },
     #[error("{reason} scorer=`{scorer}`")]
     InvalidScorer { scorer: String, reason: String },
+    #[error("{reason}")]
+    InvalidExperiment { reason: String },
     #[error("{reason} argument=`{argument}`")]
     InvalidArgument { argument: String, reason: String },
     #[error("there is no such verb verb=`{verb}`")]
@@ -217,6 +233,12 @@ pub enum Error {
         "the label has not pointed to {what} before, so there is nothing to roll back to prompt=`{prompt}` label=`{label}`"
     )]
     NothingToRollBack { prompt: String, label: String, what: String },
+    #[error("{sentence} experiment=`{experiment}`")]
+    ExperimentNotDecided { experiment: String, sentence: String },
+    #[error(
+        "the salt does not split your users as the weights say, so the experiment is not begun; register it with another salt experiment=`{experiment}` seen=`{seen}` p=`{p}`"
+    )]
+    AssignmentSkewed { experiment: String, seen: String, p: String },
     #[error("this is logged for ever and needs a reason; give one")]
     ReasonRequired,
     #[error(
@@ -304,10 +326,14 @@ impl Error {
             Error::StoreNotFound { .. } => ("store-not-found", NotFound),
             Error::TraceNotFound { .. } => ("trace-not-found", NotFound),
             Error::CanaryNotFound { .. } => ("canary-not-found", NotFound),
+            Error::ExperimentNotFound { .. } => ("experiment-not-found", NotFound),
             Error::RowExists { .. } => ("row-exists", AlreadyExists),
             Error::MetricExists { .. } => ("metric-exists", AlreadyExists),
             Error::TraceExists { .. } => ("trace-exists", AlreadyExists),
             Error::CanaryExists { .. } => ("canary-exists", AlreadyExists),
+            Error::ExperimentExists { .. } => ("experiment-exists", AlreadyExists),
+            Error::ExperimentEnded { .. } => ("experiment-ended", Conflict),
+            Error::LayerFull { .. } => ("layer-full", Conflict),
             Error::LabelMoved { .. } => ("label-moved", Conflict),
             Error::RunFinished { .. } => ("run-finished", Conflict),
             Error::RunDiffers { .. } => ("run-differs", Conflict),
@@ -333,6 +359,7 @@ impl Error {
             Error::SchemaMismatch { .. } => ("schema-mismatch", Invalid),
             Error::InvalidGate { .. } => ("invalid-gate", Invalid),
             Error::InvalidScorer { .. } => ("invalid-scorer", Invalid),
+            Error::InvalidExperiment { .. } => ("invalid-experiment", Invalid),
             Error::InvalidArgument { .. } => ("invalid-argument", Invalid),
             Error::UnknownVerb { .. } => ("unknown-verb", Invalid),
             Error::InvalidTime { .. } => ("invalid-time", Invalid),
@@ -341,6 +368,8 @@ impl Error {
             Error::LabelProtected { .. } => ("label-protected", Refused),
             Error::GateRefused { .. } => ("gate-refused", Refused),
             Error::NothingToRollBack { .. } => ("nothing-to-roll-back", Refused),
+            Error::ExperimentNotDecided { .. } => ("experiment-not-decided", Refused),
+            Error::AssignmentSkewed { .. } => ("assignment-skewed", Refused),
             Error::ReasonRequired => ("reason-required", Refused),
             Error::AutoRefused { .. } => ("auto-refused", Refused),
             Error::NoAlarm { .. } => ("no-alarm", Refused),

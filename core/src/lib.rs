@@ -47,6 +47,7 @@ mod compare;
 mod datasets;
 mod drift;
 mod error;
+mod experiments;
 mod gates;
 mod model;
 mod prompts;
@@ -65,6 +66,10 @@ pub use compare::{
 };
 pub use datasets::write::DatasetSchemas;
 pub use error::{Error, Kind, Result};
+pub use experiments::{
+    AnytimeResult, ArmResult, ComparisonResult, ExperimentResult, GuardrailResult, HarmResult,
+    QuantileResult, SplitResult, StratumResult,
+};
 pub use model::canary::{
     AffectedItem, AnchorFigures, Canary, CanaryCause, CanaryEntryKind, CanaryFigures, CanaryMethod,
     CanaryMetric, CanaryOnset, CanaryState, CanaryStatus, CanaryStep, SeriesBegan,
@@ -72,12 +77,17 @@ pub use model::canary::{
 pub use model::content::Content;
 pub use model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
 pub use model::event::Event;
+pub use model::experiment::{
+    Analysis, Assignment, Covariate, Epoch, Experiment, ExperimentMode, ExperimentState, Guardrail,
+    NewExperiment, Plan, SdSource, UnitScore, Variant,
+};
 pub use model::gate::{
     Bound, Check, Gate, Inconclusive, Mode as GateMode, OnError, ToleranceKind, Uncalibrated,
 };
 pub use model::id::{ContentId, IdPrefix, RunId};
 pub use model::name::{
-    CanaryName, DEFAULT_LABEL, DatasetName, ItemKey, LATEST, Label, MetricName, PromptName, RunName, TraceId,
+    CanaryName, DEFAULT_LABEL, DatasetName, ExperimentName, ItemKey, LATEST, Label, MetricName, PromptName,
+    RunName, TraceId,
 };
 pub use model::run::{NewRow, Pending, Row, Run, ScorerRef, Withdrawal};
 pub use model::score::{Direction, MetricKind, ScoreConfig, ScoreValue};
@@ -97,6 +107,7 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    CalibrateOptions, Checked, Durability, LiveFilter, MoveOptions, NewCanary, OpenOptions, PromoteOptions,
-    Report, RunOptions, Store, TraceFilter, TracePage, VERBS,
+    CalibrateOptions, Checked, ConcludeOptions, Conclusion, Durability, ExposeOptions, LiveFilter,
+    MoveOptions, NewCanary, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter, TracePage,
+    VERBS,
 };

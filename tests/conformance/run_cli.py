@@ -215,7 +215,51 @@ def summary(args):
     return names("prompt", "metric", by=text, version=version, experiment=text, since=text, until=text, source=text)(args)
 
 
+def experiment(args):
+    (name,), rest = take(args, "name")
+    if rest.get("n_planned", 0) < 0:
+        raise ByName  # No flag can say that.
+    many = {}
+    for group in ("variants", "weights", "guardrails", "strata", "stratum_weights"):
+        if group in rest:
+            many[group] = rest.pop(group)
+    flags = options(rest, **dict.fromkeys(("prompt", "control", "metric", "source", "direction", "min_effect", "alpha", "power", "sd", "r2",
+                    "n_planned", "floor", "mode", "analysis", "covariate", "unit_score", "coverage", "layer", "sticky", "harm_guard", "grace_hours",
+                    "salt", "description", "start"), text))
+    for group, flag in (("variants", "variant"), ("weights", "weight"), ("stratum_weights", "stratum-weight")):
+        if group in many:
+            if not isinstance(many[group], dict) or not many[group]:
+                raise ByName
+            flags += [f"--{flag}={key}={version(value) if group == 'variants' else text(value)}" for key, value in many[group].items()]
+    flags += [f"--guardrail={json.dumps(guardrail)}" for guardrail in many.get("guardrails", [])]
+    if "strata" in many:
+        flags.append(f"--strata={','.join(many['strata'])}")
+    return [*flags, "--", name], None
+
+
+def experiment_weights(args):
+    if not isinstance(args["weights"], dict) or not args["weights"]:
+        raise ByName
+    return ["--", args["name"], *(f"{name}={text(weight)}" for name, weight in args["weights"].items())], None
+
+
+def expose(args):
+    (name, unit), rest = take(args, "name", "unit")
+    rest.pop("durable", None)  # It always is.
+    return [*options(rest, stratum=text, covariate=text), "--", name, unit], None
+
+
 VERBS = {
+    "experiment": experiment,
+    "experiments": names(),
+    "experiment_start": names("name"),
+    "assign": names("name", "unit"),
+    "expose": expose,
+    "experiment_weights": experiment_weights,
+    "experiment_coverage": lambda args: (["--", args["name"], text(args["coverage"])], None),
+    "experiment_result": names("name"),
+    "experiment_conclude": names("name", promote=text, reason=text),
+    "experiment_stop": names("name", reason=text),
     "publish": publish,
     "get": get,
     "compile": compile_,

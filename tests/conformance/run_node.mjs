@@ -102,7 +102,23 @@ const dataset = (store, a) => (a.version === undefined ? store.dataset(a.name) :
 const gate = (given) => ({ ...given, checks: given.checks?.map((check) => camel(check)) });
 const scorer = (given) => (isObject(given) ? camel(given) : given);
 
+const ofExperiment = (s, a) => s.experiment(a.name);
+
 const VERBS = {
+  experiment: (s, a) => s.experiment(a.name, Object.keys(a).length === 1 ? undefined : rest(a, 'name')),
+  experiments: (s) => ({ experiments: s.experiments() }),
+  experiment_start: (s, a) => ofExperiment(s, a).start(),
+  assign: (s, a) => ofExperiment(s, a).assign(a.unit),
+  expose: (s, a) => ofExperiment(s, a).expose(a.unit, rest(a, 'name', 'unit')),
+  experiment_weights(s, a) {
+    const experiment = ofExperiment(s, a);
+    const moved = experiment.setWeights(a.weights);
+    return { experiment, moved };
+  },
+  experiment_coverage: (s, a) => ofExperiment(s, a).setCoverage(a.coverage),
+  experiment_result: (s, a) => ofExperiment(s, a).result(),
+  experiment_conclude: (s, a) => ofExperiment(s, a).conclude(rest(a, 'name')),
+  experiment_stop: (s, a) => ofExperiment(s, a).stop(a.reason),
   publish: (s, a) => s.publish(a.name, a.prompt, rest(a, 'name', 'prompt')),
   get: (s, a) => s.get(a.name, which(a)),
   compile(s, a) {

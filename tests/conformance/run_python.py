@@ -74,6 +74,23 @@ def of_canary(name, *positional):
     return call
 
 
+def reweigh(store, args):
+    experiment = store.experiment(args["name"])
+    moved = experiment.set_weights(args["weights"])
+    return {"experiment": experiment, "moved": moved}
+
+
+def of_experiment(name, *positional):
+    """Calls a method of the experiment that the step names."""
+
+    def call(store, args):
+        rest = {key: value for key, value in args.items() if key != "name"}
+        given = [rest.pop(argument) for argument in positional]
+        return getattr(store.experiment(args["name"]), name)(*given, **rest)
+
+    return call
+
+
 def method(name, *positional):
     """Calls `store.name`, with some arguments by position and the rest by keyword."""
 
@@ -98,6 +115,16 @@ def nothing(call):
 
 
 VERBS = {
+    "experiment": method("experiment", "name"),
+    "experiments": listed("experiments", method("experiments")),
+    "experiment_start": of_experiment("start"),
+    "assign": of_experiment("assign", "unit"),
+    "expose": of_experiment("expose", "unit"),
+    "experiment_weights": reweigh,
+    "experiment_coverage": of_experiment("set_coverage", "coverage"),
+    "experiment_result": of_experiment("result"),
+    "experiment_conclude": of_experiment("conclude"),
+    "experiment_stop": of_experiment("stop", "reason"),
     "publish": method("publish", "name", "prompt"),
     "get": method("get", "name"),
     "compile": listed("prompt", compiled),

@@ -63,6 +63,21 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Production", &["log", "score", "flush", "trace", "traces"]),
     (
+        "Experiments",
+        &[
+            "experiment",
+            "experiments",
+            "experiment-start",
+            "assign",
+            "expose",
+            "experiment-weights",
+            "experiment-coverage",
+            "experiment-result",
+            "experiment-conclude",
+            "experiment-stop",
+        ],
+    ),
+    (
         "Drift",
         &[
             "canary",

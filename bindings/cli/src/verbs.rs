@@ -114,7 +114,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
 }
 
 fn plan(verb: Verb) -> Result<Call> {
-    use print::{calibration, data, registry, runs, store, traces, verdict};
+    use print::{calibration, data, experiments, registry, runs, store, traces, verdict};
     Ok(match verb {
         Verb::Publish(a) => call("publish", Creates, a.arguments()?, Text(registry::published)),
         Verb::Get(a) => call("get", Reads, a.arguments()?.into(), Text(registry::prompt)),
@@ -165,6 +165,30 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::DatasetAddFromTrace(a) => {
             call("dataset_add_from_trace", Writes, a.arguments()?, Text(data::dataset))
         }
+        Verb::Experiment(a) => {
+            let access = if a.reads() { Reads } else { Writes };
+            call("experiment", access, a.arguments()?, Text(experiments::experiment))
+        }
+        Verb::Experiments => call("experiments", Reads, Value::Null, Text(experiments::experiments)),
+        Verb::ExperimentStart(a) => {
+            call("experiment_start", Writes, flags(a)?, Text(experiments::experiment))
+        }
+        Verb::Assign(a) => call("assign", Reads, flags(a)?, Text(experiments::assignment)),
+        Verb::Expose(a) => call("expose", Writes, flags(a)?, Text(experiments::assignment)),
+        Verb::ExperimentWeights(a) => {
+            call("experiment_weights", Writes, a.arguments()?, Text(experiments::reweighted))
+        }
+        Verb::ExperimentCoverage(a) => {
+            call("experiment_coverage", Writes, flags(a)?, Text(experiments::experiment))
+        }
+        Verb::ExperimentResult(a) => Call {
+            code: |result| if result["is_final"] == true { 0 } else { fail::CANNOT_TELL },
+            ..call("experiment_result", Writes, flags(a)?, Text(experiments::result))
+        },
+        Verb::ExperimentConclude(a) => {
+            call("experiment_conclude", Writes, flags(a)?, Text(experiments::concluded))
+        }
+        Verb::ExperimentStop(a) => call("experiment_stop", Writes, flags(a)?, Text(experiments::experiment)),
         Verb::CanaryRecord(a) => canary("canary_record", Writes, flags(a)?),
         Verb::CanaryStatus(a) => canary("canary_status", Reads, flags(a)?),
         Verb::CanaryConfirm(a) => call("canary_confirm", Writes, flags(a)?, Text(print::canaries::status)),
@@ -220,6 +244,8 @@ const READING: &[&str] = &[
     "compare",
     "trace",
     "traces",
+    "experiments",
+    "assign",
     "flush",
     "canaries",
     "canary_status",

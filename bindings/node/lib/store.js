@@ -8,6 +8,7 @@ const { Prompt } = require('./prompt.js');
 const { Dataset } = require('./dataset.js');
 const { Run } = require('./run.js');
 const { Canary } = require('./canary.js');
+const { Experiment, variants } = require('./experiment.js');
 const { define } = require('./verbs.js');
 const { evaluate } = require('./evaluate.js');
 const wire = require('./wire.js');
@@ -191,6 +192,10 @@ const asRun = function (text) {
   return new Run(calls(this), parsed(text));
 };
 
+const asExperiment = function (text) {
+  return new Experiment(calls(this), parsed(text));
+};
+
 /** Which traces: options with their times as the core reads them. */
 function selecting(options) {
   const out = snake(options);
@@ -328,6 +333,7 @@ define(Store, calls, {
       flushedAtExit(this);
       const out = wire.row(options);
       if ('at' in out) out.at = wire.time(out.at);
+      out.experiment = wire.experimentName(out.experiment);
       return { ...out, ...('prompt' in out ? { version: wire.version(version) } : wire.ofPrompt(version)) };
     },
     shape: member('traceId'),
@@ -367,6 +373,23 @@ define(Store, calls, {
     writes: true,
   },
   canaries: { verb: 'canaries', args: none, shape: member('canaries') },
+  experiment: {
+    verb: 'experiment',
+    args(name, options) {
+      const out = snake(options);
+      if ('variants' in out) out.variants = variants(out.variants, wire.version);
+      return { ...out, name };
+    },
+    shape: asExperiment,
+    writes: true,
+  },
+  experiments: {
+    verb: 'experiments',
+    args: none,
+    shape(text) {
+      return parsed(text).experiments.map((facts) => new Experiment(calls(this), facts));
+    },
+  },
   events: { verb: 'events', args: snake, shape: member('events') },
   verify: { verb: 'verify', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },

@@ -26,6 +26,9 @@ function time(value) {
 /** A dataset by its name: the name, or a Dataset. */
 const datasetName = (value) => (value !== null && typeof value === 'object' && 'name' in value ? value.name : value);
 
+/** An experiment by its name: the name, or an Experiment. */
+const experimentName = datasetName;
+
 /** A run by its id: the id, or a Run. */
 const runId = (value) => (value !== null && typeof value === 'object' && 'id' in value ? value.id : value);
 
@@ -67,4 +70,4 @@ function dataset(value) {
   return { dataset: value.name, dataset_version: value.pinned };
 }
 
-module.exports = { dataset, datasetName, expected, gate, ofPrompt, row, runId, scorer, time, traceId, version };
+module.exports = { dataset, datasetName, expected, experimentName, gate, ofPrompt, row, runId, scorer, time, traceId, version };

@@ -32,11 +32,15 @@ pub(crate) enum Domain {
     Rows,
     /// An entry of the event log.
     Event,
+    /// An experiment's plan.
+    Experiment,
+    /// What an experiment came to.
+    ExperimentResult,
 }
 
 impl Domain {
     /// Every domain that can stand in front of an object, by the byte that names it in a stored object.
-    const ALL: [Domain; 9] = [
+    const ALL: [Domain; 11] = [
         Domain::Content,
         Domain::Item,
         Domain::Dataset,
@@ -46,6 +50,8 @@ impl Domain {
         Domain::Row,
         Domain::Rows,
         Domain::Event,
+        Domain::Experiment,
+        Domain::ExperimentResult,
     ];
 
     pub(crate) const fn tag(self) -> &'static str {
@@ -59,6 +65,8 @@ impl Domain {
             Domain::Row => "trialplate:row:v1\n",
             Domain::Rows => "trialplate:rows:v1\n",
             Domain::Event => "trialplate:event:v1\n",
+            Domain::Experiment => "trialplate:experiment:v1\n",
+            Domain::ExperimentResult => "trialplate:result:v1\n",
         }
     }
 

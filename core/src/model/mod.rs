@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod content;
 pub(crate) mod dataset;
 pub(crate) mod event;
+pub(crate) mod experiment;
 pub(crate) mod gate;
 pub(crate) mod id;
 pub(crate) mod name;

@@ -99,6 +99,10 @@ name_type!(
     RunName, "a run's name", NAME_RULE, plain
 );
 name_type!(
+    /// The name of an experiment.
+    ExperimentName, "an experiment's name", NAME_RULE, plain
+);
+name_type!(
     /// The id of a trace: yours (a request's or a span's id), or one that was made.
     TraceId, "a trace's id", FOREIGN_ID_RULE, foreign_id
 );

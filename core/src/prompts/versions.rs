@@ -340,7 +340,7 @@ pub(crate) fn epoch(tx: &(impl Read + ?Sized)) -> Result<u64> {
     Ok(bytes.map_or(0, u64::from_be_bytes))
 }
 
-pub(super) fn bump_epoch(tx: &mut dyn Write) -> Result<()> {
+pub(crate) fn bump_epoch(tx: &mut dyn Write) -> Result<()> {
     let next = epoch(tx)? + 1;
     tx.put(Space::Log, layout::registry_epoch().bytes(), &next.to_be_bytes())
 }

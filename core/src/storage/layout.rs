@@ -306,3 +306,37 @@ pub(crate) fn in_trace_score(key: &[u8]) -> Option<(String, String, u8)> {
     let (id, metric) = fields.text().zip(fields.text())?;
     Some((id, metric, u8::from_be_bytes(fields.raw()?)))
 }
+
+/// An experiment. In [`super::kv::Space::Refs`].
+pub(crate) fn experiment(name: &str) -> Key {
+    experiments().text(name)
+}
+
+pub(crate) fn experiments() -> Key {
+    Key::new(b'X')
+}
+
+/// A unit's first exposure. In [`super::kv::Space::Traces`], as everything below.
+pub(crate) fn exposure(experiment: &str, unit: &str) -> Key {
+    exposures(experiment).text(unit)
+}
+
+pub(crate) fn exposures(experiment: &str) -> Key {
+    Key::new(b'x').text(experiment)
+}
+
+/// The unit in the key of an exposure.
+pub(crate) fn unit_in_exposure(key: &[u8]) -> Option<String> {
+    let mut fields = Fields::of(key);
+    fields.text()?;
+    fields.text()
+}
+
+/// The units of an experiment in the order of their first exposure, from 1.
+pub(crate) fn enrolment(experiment: &str, seq: u64) -> Key {
+    enrolments(experiment).u64(seq)
+}
+
+pub(crate) fn enrolments(experiment: &str) -> Key {
+    Key::new(b'o').text(experiment)
+}

@@ -16,6 +16,7 @@ use crate::model::version::PromptVersion;
 mod args;
 mod calibrate;
 mod canaries;
+mod experiments;
 mod traces;
 mod verbs;
 

@@ -182,14 +182,19 @@ impl Store {
             self.write(move |tx, author| promote(tx, author, &name, &label, &version, &options))?;
         match promotion {
             Promotion::Moved(step) => Ok(*step),
-            Promotion::Refused(verdict) => Err(Error::GateRefused {
-                prompt: verdict.key.prompt.to_string(),
-                label: verdict.key.label.to_string(),
-                verdict: verdict.id.to_string(),
-                sentence: verdict.sentence.clone(),
-                json: serde_json::to_string(&verdict).unwrap_or_default(),
-            }),
+            Promotion::Refused(verdict) => Err(refused(&verdict)),
         }
+    }
+}
+
+/// The error that carries a verdict which is no pass.
+pub(super) fn refused(verdict: &Verdict) -> Error {
+    Error::GateRefused {
+        prompt: verdict.key.prompt.to_string(),
+        label: verdict.key.label.to_string(),
+        verdict: verdict.id.to_string(),
+        sentence: verdict.sentence.clone(),
+        json: serde_json::to_string(verdict).unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod canaries;
 mod data;
 mod evaluate;
+mod experiments;
 mod guard;
 mod recorder;
 mod registry;
@@ -21,6 +22,7 @@ pub use calibrate::CalibrateOptions;
 pub use call::VERBS;
 pub use canaries::NewCanary;
 pub use evaluate::RunOptions;
+pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};
 pub use guard::{Checked, PromoteOptions};
 pub use recorder::Durability;
 pub use registry::MoveOptions;
@@ -34,6 +36,7 @@ use crate::storage::kv::{Flow, Read, Write};
 use crate::storage::log::{self, Author};
 use crate::storage::{Engine, EngineOptions};
 use cache::Cache;
+use experiments::Experiments;
 use recorder::Recorder;
 
 /// How a store is opened.
@@ -97,7 +100,8 @@ impl OpenOptions {
         let OpenOptions { read_only, busy_timeout, actor } = self;
         let engine = Engine::open(path.as_ref(), EngineOptions { read_only, busy_timeout })?;
         let (cache, recorder) = (Arc::new(Cache::new()), Arc::new(Recorder::new()));
-        Ok(Store { engine, actor: actor.map(Into::into), cache, recorder })
+        let experiments = Arc::new(Experiments::new());
+        Ok(Store { engine, actor: actor.map(Into::into), cache, experiments, recorder })
     }
 }
 
@@ -110,6 +114,7 @@ pub struct Store {
     engine: Engine,
     actor: Option<Arc<str>>,
     cache: Arc<Cache>,
+    experiments: Arc<Experiments>,
     recorder: Arc<Recorder>,
 }
 

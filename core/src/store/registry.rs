@@ -236,6 +236,6 @@ impl Store {
     }
 }
 
-fn read_epoch(engine: &Engine) -> Result<u64> {
+pub(super) fn read_epoch(engine: &Engine) -> Result<u64> {
     engine.read(|tx| versions::epoch(tx))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Store;
+use super::experiments::enrol_by_trace;
 use super::recorder::Durability;
 use crate::compare::live::{GroupBy, LiveSummary, Observed, Question, summarise};
 use crate::datasets::write as datasets;
@@ -124,10 +125,11 @@ impl Store {
             return Err(Error::VersionOfAnotherPrompt { prompt: prompt.to_owned(), other: other.clone() });
         }
         let (id, version) = (draft.id.clone(), version.clone());
-        self.write_soon(durability, draft.bytes(), move |tx, _| {
+        self.write_soon(durability, draft.bytes(), move |tx, author| {
             let number = versions::resolve(tx, &draft.prompt, &version)?;
             let version_id = versions::id_of(tx, &draft.prompt, number)?;
-            write::log(tx, number, version_id, draft)
+            let variant = enrol_by_trace(tx, author, &draft.prompt, &draft.exposed())?;
+            write::log(tx, number, version_id, draft.with_variant(variant))
         })?;
         Ok(id)
     }

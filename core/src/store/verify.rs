@@ -10,6 +10,7 @@ use crate::codec::hash::Object;
 use crate::datasets::read as datasets;
 use crate::drift::{check as drift, store as canaries};
 use crate::error::{Error, Kind, Result};
+use crate::experiments::lifecycle as experiments;
 use crate::gates::store as gates;
 use crate::model::event::Event;
 use crate::model::id::ContentId;
@@ -53,6 +54,10 @@ pub struct Report {
     pub traces: u64,
     /// Scores of traces that are there.
     pub scores: u64,
+    /// Experiments whose plan and result are what their ids say.
+    pub experiments: u64,
+    /// Enrolled units, numbered without a gap.
+    pub exposures: u64,
 }
 
 /// The first broken link, or whatever else reading came upon.
@@ -104,6 +109,7 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     let runs = check_runs(tx, report)?;
     check_datasets(tx, report)?;
     check_traces(tx, report)?;
+    (report.experiments, report.exposures) = experiments::check(tx)?;
     // The log's last word on each label.
     let mut last: BTreeMap<(PromptName, Label), LabelMove> = BTreeMap::new();
     let mut moves: Vec<LabelMove> = Vec::new();

@@ -10,7 +10,7 @@ use crate::model::name::{FOREIGN_ID_RULE, MetricName, TraceId, foreign_id};
 use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
 use crate::model::trace::{Figure, NewScore, ScoreSource, TraceScore};
-use crate::storage::keys::after_prefix;
+use crate::storage::keys::{Key, after_prefix};
 use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
 use crate::storage::layout;
 
@@ -84,8 +84,11 @@ fn source(number: u8) -> Result<ScoreSource> {
 
 /// Every score of a trace, by metric and source, oldest first.
 pub(super) fn all(tx: &(impl Read + ?Sized), trace: &TraceId) -> Result<Vec<TraceScore>> {
+    read(tx, &layout::trace_scores(trace.as_str()))
+}
+
+fn read(tx: &(impl Read + ?Sized), prefix: &Key) -> Result<Vec<TraceScore>> {
     let mut scores = Vec::new();
-    let prefix = layout::trace_scores(trace.as_str());
     scan_prefix(tx, Space::Traces, prefix.bytes(), Order::Ascending, &mut |key, value| {
         let (_, metric, from) = layout::in_trace_score(key).ok_or_else(damaged)?;
         let ScoreRecord { value, comment, judge, at } = decode(value)?;
@@ -94,6 +97,15 @@ pub(super) fn all(tx: &(impl Read + ?Sized), trace: &TraceId) -> Result<Vec<Trac
         Ok(Flow::Continue)
     })?;
     Ok(scores)
+}
+
+/// Every score of a metric on a trace, by source, oldest first.
+pub(crate) fn of_metric(
+    tx: &(impl Read + ?Sized),
+    trace: &TraceId,
+    metric: &MetricName,
+) -> Result<Vec<TraceScore>> {
+    read(tx, &layout::trace_scores_under(trace.as_str(), metric.as_str()))
 }
 
 /// What counts of a metric on a trace: each source's newest score.

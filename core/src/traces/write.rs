@@ -29,6 +29,15 @@ pub(crate) struct Draft {
     metadata: Option<String>,
 }
 
+/// What a trace says about an experiment.
+pub(crate) struct Exposed {
+    pub(crate) trace: TraceId,
+    pub(crate) experiment: Option<String>,
+    pub(crate) variant: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) stratum: Option<String>,
+}
+
 impl Draft {
     pub(crate) fn new(prompt: &str, trace: NewTrace, now: Timestamp) -> Result<Draft> {
         let prompt = prompt.parse()?;
@@ -69,6 +78,23 @@ impl Draft {
             return Err(Error::TooLarge { what: "a trace", bytes, limit: MAX_TRACE as u64 });
         }
         Ok(draft)
+    }
+
+    /// What it says about an experiment.
+    pub(crate) fn exposed(&self) -> Exposed {
+        Exposed {
+            trace: self.id.clone(),
+            experiment: self.trace.experiment.clone(),
+            variant: self.trace.variant.clone(),
+            user: self.trace.user.clone(),
+            stratum: self.trace.stratum.clone(),
+        }
+    }
+
+    /// With a variant, unless it names one.
+    pub(crate) fn with_variant(mut self, variant: Option<String>) -> Draft {
+        self.trace.variant = self.trace.variant.or(variant);
+        self
     }
 
     /// How many bytes its texts have.

@@ -3,6 +3,7 @@
 pub(crate) mod canaries;
 pub(crate) mod datasets;
 pub(crate) mod eval;
+pub(crate) mod experiments;
 pub(crate) mod gates;
 pub(crate) mod registry;
 pub(crate) mod runs;
@@ -318,6 +319,47 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
         after_help = "Example:\n  trialplate dataset-add-from-trace golden \"$TRACE\" --expected 'Alice, Bob'"
     )]
     DatasetAddFromTrace(traces::AddFromTrace),
+    /// Register an A/B test on traffic and start it, or show one that is there
+    ///
+    /// The plan, with its power analysis, is stored and frozen before anything is seen. The same call again gives
+    /// the same experiment.
+    #[command(after_help = "Examples:
+  trialplate experiment tone --prompt extraction --variant a=1 --variant b=2 --metric quality --min-effect 0.2
+  trialplate experiment tone --prompt extraction --variant a=1 --variant b=2 --weight a=9 --weight b=1 \\
+      --metric quality --min-effect 0.2 --mode anytime --coverage 0.2
+  trialplate experiment tone")]
+    Experiment(experiments::Experiment),
+    /// List the experiments
+    #[command(after_help = "Example:\n  trialplate experiments")]
+    Experiments,
+    /// Start an experiment that was only registered
+    #[command(after_help = "Example:\n  trialplate experiment-start tone")]
+    ExperimentStart(experiments::Name),
+    /// Print which variant a user gets; nothing is written
+    #[command(after_help = "Example:\n  trialplate assign tone user-42")]
+    Assign(experiments::Assign),
+    /// Assign a user and enrol it; logging a trace with --experiment and --user does the same
+    #[command(after_help = "Example:\n  trialplate expose tone user-42 --stratum hard")]
+    Expose(experiments::Expose),
+    /// Change the weights of an experiment; only the users that must change their variant do
+    #[command(after_help = "Example:\n  trialplate experiment-weights tone a=1 b=3")]
+    ExperimentWeights(experiments::Weights),
+    /// Change the share of all users that takes part; nobody changes the variant by that
+    #[command(after_help = "Example:\n  trialplate experiment-coverage tone 0.5")]
+    ExperimentCoverage(experiments::Coverage),
+    /// Show what an experiment says now; nothing that could tempt before it may be decided
+    #[command(after_help = "Example:\n  trialplate experiment-result tone
+
+Exit code: 0 decided, 3 cannot tell yet.")]
+    ExperimentResult(experiments::Name),
+    /// End an experiment with its verdict, and move a label to the winner through its gate
+    #[command(after_help = "Example:\n  trialplate experiment-conclude tone --promote production
+
+Exit code: 0 concluded, 1 or 3 the gate refuses the winner, 4 it is not decided.")]
+    ExperimentConclude(experiments::Conclude),
+    /// End an experiment without a verdict
+    #[command(after_help = "Example:\n  trialplate experiment-stop tone --reason 'the judge was replaced'")]
+    ExperimentStop(experiments::Stop),
     /// Register a canary: a few fixed items that are run again and again to tell whether the model changed
     ///
     /// It never changes; the same again is the one that is there. With nothing but its name, it is shown.

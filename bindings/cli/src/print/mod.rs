@@ -4,6 +4,7 @@ pub(crate) mod calibration;
 pub(crate) mod canaries;
 pub(crate) mod compare;
 pub(crate) mod data;
+pub(crate) mod experiments;
 pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod store;

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     )
     from ._data import Dataset, Run
     from ._evaluate import Output
+    from ._experiments import (
+        Assignment,
+        Conclusion,
+        Experiment,
+        ExperimentResult,
+        Plan,
+    )
     from ._results import (
         Agreement,
         Calibration,
@@ -105,6 +112,7 @@ _HOMES = {
     ),
     "_data": ("Dataset", "Run"),
     "_evaluate": ("Output",),
+    "_experiments": ("Assignment", "Conclusion", "Experiment", "ExperimentResult", "Plan"),
     "_specs": ("Check", "Gate", "Scorer"),
 }
 
@@ -130,6 +138,7 @@ __all__ = [
     "Agreement",
     "AlreadyExistsError",
     "AnchorFigures",
+    "Assignment",
     "BusyError",
     "Calibration",
     "Canary",
@@ -143,6 +152,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "Comparison",
+    "Conclusion",
     "ConflictError",
     "CorruptError",
     "Dataset",
@@ -151,6 +161,8 @@ __all__ = [
     "DatasetVersion",
     "Diff",
     "Event",
+    "Experiment",
+    "ExperimentResult",
     "FigureComparison",
     "Gate",
     "GateRefused",
@@ -172,6 +184,7 @@ __all__ = [
     "NotFoundError",
     "Output",
     "Pending",
+    "Plan",
     "Prompt",
     "PromptVersion",
     "QuantileComparison",

@@ -992,6 +992,8 @@ class Report(Result):
     canaries: int
     traces: int
     scores: int
+    experiments: int
+    exposures: int
 
     def __bool__(self) -> bool:
         return self.ok

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from . import _canaries as watch
     from . import _data as data
+    from . import _experiments as trials
     from . import _results as records
     from . import _specs as specs
     from ._canaries import Canary, CanaryStatus
     from ._data import Dataset, Run
+    from ._experiments import Experiment
     from ._results import (
         Calibration,
         Comparison,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 else:
     data = Lazy("trialplate._data")
     watch = Lazy("trialplate._canaries")
+    trials = Lazy("trialplate._experiments")
     records = Lazy("trialplate._results")
     specs = Lazy("trialplate._specs")
 
@@ -611,7 +614,7 @@ class Store(_native.Store):
         tokens_in: int | None = None,
         tokens_out: int | None = None,
         user: str | None = None,
-        experiment: str | None = None,
+        experiment: str | Experiment | None = None,
         variant: str | None = None,
         stratum: str | None = None,
         metadata: Any = None,
@@ -627,6 +630,7 @@ class Store(_native.Store):
 
         Args:
             trace_id: yours, such as a request's or a span's id; made, if left out.
+            experiment: one that was registered enrols the `user`, and gives the trace its variant.
             stratum: difficulty or query type, set by something that has not seen the output.
             at: when the call was made; now, if left out.
             durable: True waits until the trace is durable, and raises what is wrong.
@@ -655,7 +659,7 @@ class Store(_native.Store):
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             user=user,
-            experiment=experiment,
+            experiment=getattr(experiment, "name", experiment),
             variant=variant,
             stratum=stratum,
             metadata=metadata,
@@ -852,6 +856,107 @@ class Store(_native.Store):
     def canaries(self) -> list[CanaryStatus]:
         """Where every canary stands, in the order of their names."""
         return [watch.CanaryStatus.from_dict(status) for status in self._call("canaries")["canaries"]]
+
+    # ---- experiments
+
+    def experiment(
+        self,
+        name: str,
+        *,
+        prompt: str | None = None,
+        variants: Mapping[str, VersionLike] | Iterable[Mapping[str, Any]] | None = None,
+        weights: Mapping[str, float] | Iterable[float] | None = None,
+        metric: str | None = None,
+        min_effect: float | None = None,
+        control: str | None = None,
+        source: str | None = None,
+        direction: str | None = None,
+        alpha: float | None = None,
+        power: float | None = None,
+        sd: float | None = None,
+        r2: float | None = None,
+        n_planned: int | None = None,
+        floor: int | None = None,
+        mode: str | None = None,
+        analysis: str | None = None,
+        covariate: str | None = None,
+        strata: Iterable[str] | None = None,
+        stratum_weights: Mapping[str, float] | None = None,
+        unit_score: str | None = None,
+        guardrails: Iterable[Mapping[str, Any]] | None = None,
+        coverage: float | None = None,
+        layer: str | None = None,
+        sticky: bool | None = None,
+        harm_guard: bool | None = None,
+        grace_hours: float | None = None,
+        salt: str | None = None,
+        description: str | None = None,
+        start: bool | None = None,
+    ) -> Experiment:
+        """Registers an A/B test on traffic and starts it; with the name alone, the one that is there.
+
+        The plan, with its power analysis, is stored and frozen. The same question again gives the same experiment.
+
+        Args:
+            variants: names and their versions; the first one is the control.
+            weights: whole numbers (a ratio), or shares that sum to 1; equal if left out.
+            min_effect: the smallest difference worth finding, in the metric's unit.
+            sd: how the users' scores spread; from earlier traces if left out, and a guess where there are none.
+            r2: the share of the variance that strata or a covariate explain.
+            n_planned: users per variant in place of what the power analysis asks for (at least `floor`, which is 500).
+            mode: `lock` (the default): decided at the planned number, and closed until then; or `anytime`: decided at
+                the first moment at which the confidence sequence leaves 0.
+            analysis: `plain` (the default), `stratified` or `cuped`.
+            covariate: of `cuped`: `history` (the default), `exposure` or `stratum`.
+            unit_score: `unit_mean` (the default: every user counts the same) or `response_mean`.
+            guardrails: metrics that must not get worse: `{"metric": …, "tolerance": …, "relative": True}`.
+            coverage: the share of all users that takes part.
+            layer: experiments of one layer never share a user.
+            start: False only registers it.
+
+        Raises:
+            InvalidError: `invalid-experiment`.
+            AlreadyExistsError: `experiment-exists` if one of this name was planned differently.
+            ConflictError: `layer-full`.
+            NotFoundError: `experiment-not-found`, `prompt-not-found`, `version-not-found`.
+        """
+        given = {
+            "prompt": prompt,
+            "variants": trials.variants(_listed(variants)),
+            "weights": dict(weights) if hasattr(weights, "items") else _listed(weights),
+            "metric": metric,
+            "min_effect": min_effect,
+            "control": control,
+            "source": source,
+            "direction": direction,
+            "alpha": alpha,
+            "power": power,
+            "sd": sd,
+            "r2": r2,
+            "n_planned": n_planned,
+            "floor": floor,
+            "mode": mode,
+            "analysis": analysis,
+            "covariate": covariate,
+            "strata": _texts(strata),
+            "stratum_weights": stratum_weights,
+            "unit_score": unit_score,
+            "guardrails": None if guardrails is None else [dict(guardrail) for guardrail in guardrails],
+            "coverage": coverage,
+            "layer": layer,
+            "sticky": sticky,
+            "harm_guard": harm_guard,
+            "grace_hours": grace_hours,
+            "salt": salt,
+            "description": description,
+            "start": start,
+        }
+        said = {name: value for name, value in given.items() if value is not None}
+        return trials.Experiment._of(self, self._call("experiment", name=name, **said))
+
+    def experiments(self) -> list[Experiment]:
+        """Every experiment, in the order of the names."""
+        return [trials.Experiment._of(self, found) for found in self._call("experiments")["experiments"]]
 
     # ---- the whole store
 

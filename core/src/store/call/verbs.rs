@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{self, expected, selector};
-use super::{arguments, calibrate, canaries, listed, result, traces};
+use super::{arguments, calibrate, canaries, experiments, listed, result, traces};
 use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
 use crate::model::dataset::NewItem;
@@ -261,6 +261,19 @@ verbs! {
     "trace" => |store, a| result(store.trace(&arguments::<args::TraceId>(a)?.trace_id)?),
     "traces" => |store, a| result(store.traces(&arguments::<args::Traces>(a)?.filter()?)?),
     "dataset_add_from_trace" => |store, a| result(traces::add_to_dataset(store, arguments(a)?)?),
+    "experiment" => experiments::register,
+    "experiments" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        listed("experiments", store.experiments()?)
+    },
+    "experiment_start" => experiments::start,
+    "assign" => experiments::assign,
+    "expose" => experiments::expose,
+    "experiment_weights" => experiments::reweight,
+    "experiment_coverage" => experiments::cover,
+    "experiment_result" => experiments::ask,
+    "experiment_conclude" => experiments::conclude,
+    "experiment_stop" => experiments::stop,
     "canary" => |store, a| canaries::canary(store, arguments(a)?),
     "canaries" => |store, a| {
         arguments::<args::Nothing>(a)?;
