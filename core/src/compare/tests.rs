@@ -73,7 +73,7 @@ fn compared(a: &[Trials], b: &[Trials], options: &CompareOptions) -> (Comparison
     let item = |i: usize| NewItem {
         key: Some(key(i)),
         metadata: serde_json::json!({ "doc": i / 2 }),
-        stratum: (i % 3 > 0).then(|| format!("s{}", i % 3)),
+        stratum: (!i.is_multiple_of(3)).then(|| format!("s{}", i % 3)),
         ..NewItem::default()
     };
     store.dataset_add("d", (0..a.len()).map(item).collect()).unwrap();
@@ -133,7 +133,7 @@ fn holds_together(m: &MetricComparison, alpha: f64, items: u64) {
     if too_many && m.status == "ok" {
         assert_eq!(m.verdict, "invalid_missing");
     }
-    assert_eq!(m.worst_case.is_some() || m.n_missing == 0 || m.n < 2 || m.status != "ok", true, "{m:?}");
+    assert!(m.worst_case.is_some() || m.n_missing == 0 || m.status != "ok", "{m:?}");
     assert!(m.repeat_share.is_none_or(|share| (0.0..=1.0).contains(&share)));
     assert!(m.mde.is_none_or(|mde| mde > 0.0 && mde.is_finite()));
     assert!(
