@@ -131,7 +131,7 @@ class Alpaca(unittest.TestCase):
         refused = self.shell("promote", "assistant", "2", "--to", "production")
         self.assertEqual(refused.returncode, 1, refused.stdout + refused.stderr)
         said = json.loads(refused.stderr or refused.stdout)
-        shell["refused"] = {"code": said["code"], "verdict": said["verdict"]["id"]}
+        shell["refused"] = {"code": said["error"]["code"], "verdict": said["error"]["verdict"]["id"]}
         self.assertEqual(shell, self.python)
         with trialplate.open(self.file) as store:
             self.assertEqual(store.get("assistant").number, 1)

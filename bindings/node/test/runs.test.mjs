@@ -102,7 +102,7 @@ test('compare', async (t) => {
   assert.deepEqual([more.alpha, more.cluster, more.noise], [0.1, 'stratum', [again.id]]);
   assert.equal(more.metrics.some_metric.nClusters, 2);
   assert.deepEqual([more.metrics.some_metric.margin, more.metrics.some_metric.noiseFloor.halfWidth], [5, 0]);
-  assert.equal(more.strata.even.metrics.some_metric.verdict, 'exploratory');
+  assert.equal(found.strata.even.metrics.some_metric.verdict, 'exploratory');
   assert.equal(typeof more.figures.latencyMs.p90.diff, 'number');
   assert.throws(() => store.compare(one, two, { alpha: 1 }), { code: 'invalid-argument' });
   assert.throws(() => store.compare(one, two, { nonsense: 1 }), { code: 'invalid-argument' });

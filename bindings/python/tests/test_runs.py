@@ -217,7 +217,13 @@ class Runs(WithRuns):
         self.assertEqual((c.noise, c.cluster, c.figures, m.mcnemar), ([again.id], None, {}, None))
         self.assertEqual(self.store.compare(a, b, cluster="stratum").metrics["quality"].n_clusters, 2)
         self.assertEqual(c.strata["odd"].metrics["quality"].verdict, "exploratory")
-        for wrong in ({"alpha": 1}, {"margin": {"quality": 0}}, {"primary": ["other"]}, {"cluster": "x"}, {"noise": [a]}):
+        for wrong in (
+            {"alpha": 1},
+            {"margin": {"quality": 0}},
+            {"primary": ["other"]},
+            {"cluster": "x"},
+            {"noise": [a]},
+        ):
             with self.fails("invalid-argument", InvalidError):
                 self.store.compare(a, b, **wrong)
 

@@ -133,7 +133,7 @@ fn holds_together(m: &MetricComparison, alpha: f64, items: u64) {
     if too_many && m.status == "ok" {
         assert_eq!(m.verdict, "invalid_missing");
     }
-    assert!(m.worst_case.is_some() || m.n_missing == 0 || m.n < 2 || m.status != "ok", "{m:?}");
+    assert!(m.worst_case.is_some() || m.n_missing == 0 || m.status != "ok", "{m:?}");
     assert!(m.repeat_share.is_none_or(|share| (0.0..=1.0).contains(&share)));
     assert!(m.mde.is_none_or(|mde| mde > 0.0 && mde.is_finite()));
     assert!(

@@ -101,7 +101,7 @@ pub fn repeat_variance<R: AsRef<[f64]>>(a: &[R], b: &[R]) -> Result<Option<(f64,
 /// ```
 /// let (sd, half) = trialplate::stats::noise_floor(0.25, 100, 100, 0.05)?;
 /// assert_eq!(sd, 0.05);
-/// assert!((half - 0.0991985910).abs() < 1e-9);
+/// assert!((half - 0.0991985759).abs() < 1e-9);
 /// # Ok::<(), trialplate::Error>(())
 /// ```
 pub fn noise_floor(variance: f64, n: u64, df: u64, alpha: f64) -> Result<(f64, f64)> {

@@ -84,7 +84,8 @@ fn table<'v>(
     for (stratum, name, m) in rows {
         let missing = if m["n_missing"] == 0 { String::new() } else { text(&m["n_missing"]) };
         // One metric alone has nothing to be adjusted for.
-        let adjusted = if m[adjusted] == m["p_value"] { String::new() } else { p(&m[adjusted]) };
+        let alone = adjusted == "p_holm" && m[adjusted] == m["p_value"];
+        let adjusted = if alone { String::new() } else { p(&m[adjusted]) };
         table.row([
             stratum,
             name.clone(),
@@ -108,20 +109,36 @@ fn figures(figures: &Value, style: &Style) -> String {
     let heads = ["figure", ">n", ">A", ">B", ">B - A", ">interval", ">p50 A", ">p50 B", ">p90 A", ">p90 B"];
     let mut table = Table::new(style, &heads);
     for (name, f) in members(figures) {
+        let interval = match (&f["ci_low"], &f["ci_high"]) {
+            (Value::Null, _) | (_, Value::Null) => String::new(),
+            (low, high) => format!("[{}, {}]", measured(low, true), measured(high, true)),
+        };
         table.row([
             name.clone(),
             text(&f["n"]),
-            figure(&f["mean_a"]),
-            figure(&f["mean_b"]),
-            signed(&f["diff"]),
-            interval(f),
-            figure(&f["p50"]["a"]),
-            figure(&f["p50"]["b"]),
-            figure(&f["p90"]["a"]),
-            figure(&f["p90"]["b"]),
+            measured(&f["mean_a"], false),
+            measured(&f["mean_b"], false),
+            measured(&f["diff"], true),
+            interval,
+            measured(&f["p50"]["a"], false),
+            measured(&f["p50"]["b"], false),
+            measured(&f["p90"]["a"], false),
+            measured(&f["p90"]["b"], false),
         ]);
     }
     table.print()
+}
+
+/// Three digits also of what is small, such as the dollars of one call.
+fn measured(value: &Value, sign: bool) -> String {
+    match value.as_f64() {
+        Some(x) if x != 0.0 && (1e-7..1.0).contains(&x.abs()) => {
+            let decimals = (2.0 - x.abs().log10().floor()) as usize;
+            if sign { format!("{x:+.decimals$}") } else { format!("{x:.decimals$}") }
+        }
+        _ if sign => signed(value),
+        _ => figure(value),
+    }
 }
 
 fn p(value: &Value) -> String {

@@ -117,7 +117,7 @@ fn comparisons_name_what_got_worse() {
     for wrong in [["--margin", "quality=0"], ["--alpha", "1"], ["--cluster", "x"], ["--noise", a.as_str()]] {
         assert_eq!(
             shop.run(&[&["compare", &a, &b][..], &wrong].concat()).error(),
-            (2, "invalid-argument"),
+            (4, "invalid-argument"),
             "{wrong:?}"
         );
     }
