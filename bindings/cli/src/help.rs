@@ -26,10 +26,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "apply",
         ],
     ),
-    (
-        "Gates",
-        &["protect", "unprotect", "gate", "check", "promote", "verdicts", "calibrate", "calibrations"],
-    ),
+    ("Gates", &["protect", "unprotect", "gate", "check", "promote", "verdicts", "calibrate", "calibrations"]),
     (
         "Datasets",
         &[

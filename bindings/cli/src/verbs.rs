@@ -117,9 +117,7 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Gate(a) => call("gate", Reads, flags(a)?, Text(verdict::gate)),
         Verb::Verdicts(a) => call("verdicts", Reads, flags(a)?, Text(verdict::verdicts)),
         Verb::Calibrate(a) => call("calibrate", Writes, a.arguments()?, Text(calibration::calibration)),
-        Verb::Calibrations(a) => {
-            call("calibrations", Reads, flags(a)?, Text(calibration::calibrations))
-        }
+        Verb::Calibrations(a) => call("calibrations", Reads, flags(a)?, Text(calibration::calibrations)),
         Verb::Datasets => call("datasets", Reads, Value::Null, Text(data::datasets)),
         Verb::Dataset(a) => call("dataset", Reads, flags(a)?, Text(data::dataset)),
         Verb::DatasetAdd(a) => call("dataset_add", Creates, a.arguments()?, Text(data::dataset)),

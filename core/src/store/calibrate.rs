@@ -153,8 +153,8 @@ fn of_traces(
         let mine = |judge: Option<&str>| {
             source != ScoreSource::Judge || wanted.is_none() || judge == wanted.as_deref()
         };
-        let scores = trace.scores.iter().filter(|s| s.metric == metric && s.source == source);
-        scores.filter(|s| mine(s.judge.as_deref())).next_back().cloned()
+        let mut scores = trace.scores.iter().filter(|s| s.metric == metric && s.source == source);
+        scores.rfind(|s| mine(s.judge.as_deref())).cloned()
     };
     let (mut labelled, mut unlabelled, mut judges) = (Vec::new(), Vec::new(), BTreeSet::new());
     for trace in &traces {
