@@ -259,8 +259,8 @@ export interface CheckResult {
   severe?: number;
   /** Why it cannot tell. */
   open?: 'not-shown' | 'invalid-missing' | 'no-evidence' | 'uncalibrated-judge';
-  /** What would settle it: so many items, with this chance. */
-  needed?: { items: number; chance?: number };
+  /** What would settle it: so many items, or so many trials of each, with this chance. */
+  needed?: { items: number; chance?: number; trials?: number };
 }
 /** How far a judge and people agree on a part of the labels. */
 export interface Agreement {

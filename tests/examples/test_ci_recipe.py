@@ -214,7 +214,7 @@ class Recipe(unittest.TestCase):
                     self.assertIn(part, failure.text)
                 kinds = [kind for kind, _, _ in job.annotations]
                 self.assertEqual(kinds, ["error", "error", "error"])
-                self.assertIn("the 95 %25 bound proves that it is worse", job.annotations[0][2])
+                self.assertIn("points (95 %25 one-sided bound), allowed", job.annotations[0][2])
                 self.assertIn("worst items: apollo-11 1 -> 0", job.annotations[0][2])
                 self.assertIn("| **FAIL** | no\\_regression(exact) |", job.summary)
                 self.assertIn("apollo-11 1 -&gt; 0", job.summary)

@@ -30,11 +30,15 @@ pub(super) struct Look<'a> {
     /// What the scores can be, as far as it is known.
     pub(super) range: Option<(f64, f64)>,
     pub(super) level: Level,
+    /// How often each item was tried under each version, and the variance of one item's scores between trials; none
+    /// where an item was tried once.
+    pub(super) noise: Option<(u64, f64)>,
 }
 
 /// What an item's rows say about a metric.
 struct Cell {
     mean: Option<f64>,
+    scores: Vec<f64>,
     have: usize,
     needed: usize,
 }
@@ -46,8 +50,9 @@ impl Cell {
             given.or(failed.filter(|_| row.error.is_some()))
         };
         let scores: Vec<Option<f64>> = side.table.rows_of(key).iter().map(score).collect();
-        let have = scores.iter().flatten().count();
-        Cell { mean: stats::mean_of_repeats(&scores), have, needed: side.scores_needed(metric) }
+        let mean = stats::mean_of_repeats(&scores);
+        let scores: Vec<f64> = scores.into_iter().flatten().collect();
+        Cell { mean, have: scores.len(), scores, needed: side.scores_needed(metric) }
     }
 
     fn short(&self) -> bool {
@@ -92,6 +97,7 @@ impl<'a> Look<'a> {
         let clusters = check.cluster().and_then(|member| on.clusters.get(member));
         let held = on.baseline.as_ref().filter(|_| check.needs_baseline());
         let (mut scored, mut partial) = (Vec::with_capacity(on.items.len()), 0u64);
+        let mut repeats: Vec<Vec<f64>> = Vec::new();
         for key in &on.items {
             let candidate = Cell::of(&on.candidate, key, metric, failed);
             let baseline = held.map(|side| Cell::of(side, key, metric, failed));
@@ -100,12 +106,15 @@ impl<'a> Look<'a> {
             if check.needs_baseline() && old.is_none() {
                 continue;
             }
-            partial += u64::from(candidate.short() || baseline.is_some_and(|cell| cell.short()));
+            partial += u64::from(candidate.short() || baseline.as_ref().is_some_and(Cell::short));
+            repeats.extend(std::iter::once(candidate).chain(baseline).map(|cell| cell.scores));
             let cluster = clusters.and_then(|of| of.get(key)).map(String::as_str);
             scored.push(Scored { key, baseline: old, candidate: new, cluster });
         }
+        let fewest = repeats.iter().map(Vec::len).min().unwrap_or(0) as u64;
+        let noise = stats::variance_within(&repeats).filter(|_| fewest > 1).map(|within| (fewest, within));
         let (total, unscored) = (on.items.len() as u64, (on.items.len() - scored.len()) as u64);
-        Look { missing: unscored + partial, total, scored, higher, config, range, level }
+        Look { missing: unscored + partial, total, scored, higher, config, range, level, noise }
     }
 
     /// Every item, with the worst where the candidate lacks a score and the best where the baseline does. `worst`

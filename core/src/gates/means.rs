@@ -54,7 +54,8 @@ pub(super) fn no_regression(
     result.allowed = Some(found.margin_used).filter(|margin| margin.is_finite());
     result.outcome = outcome(found.outcome);
     result.items = fallen(look);
-    let (settled_by, text) = needed(&found, look.level)?;
+    let noise = look.noise.filter(|_| clustered.is_none());
+    let (settled_by, text) = needed(&found, look.level, noise)?;
     result.needed = settled_by.filter(|_| result.outcome == Outcome::CannotTell);
     let sentence = said(&found, look, tolerance, mode, &result.items, &text);
     let (was, is) = (result.baseline.unwrap_or(f64::NAN), result.value.unwrap_or(f64::NAN));
@@ -171,7 +172,7 @@ pub(super) fn mean(
     figures(result, &found, look);
     (result.lower, result.upper) = bounds_of_mean(&found, limit);
     result.outcome = outcome(found.outcome);
-    let (settled_by, text) = needed(&found, look.level)?;
+    let (settled_by, text) = needed(&found, look.level, None)?;
     result.needed = settled_by.filter(|_| result.outcome == Outcome::CannotTell);
     result.sentence = format!("{}{note}", against_limit(&found, limit, look.level, mode, new.len(), &text));
     Ok(())

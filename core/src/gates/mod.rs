@@ -9,6 +9,8 @@ mod look;
 mod means;
 mod rates;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use evidence::{Evidence, OnDataset, Side};

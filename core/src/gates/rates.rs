@@ -39,7 +39,7 @@ pub(super) fn rate(
     result.rule = Some(verdict.rule.as_str().to_owned());
     result.confidence = verdict.lower.map(|_| level.confidence());
     result.outcome = outcome(verdict.outcome);
-    let (settled_by, text) = needed(&verdict, level)?;
+    let (settled_by, text) = needed(&verdict, level, None)?;
     result.needed = settled_by.filter(|_| result.outcome == Outcome::CannotTell);
     let sentence = against_limit(&verdict, limit, level, mode, new.len(), &text);
     result.sentence = format!("{sentence}{}", level.note(mode == Mode::Bound));
@@ -88,7 +88,7 @@ fn counted_rate(
         (Some(items), _) => format!("; for {asked} you need {} {what} and no further failure", whole(items)),
     };
     if result.outcome == Outcome::CannotTell {
-        result.needed = enough.map(|items| Needed { items, chance: None });
+        result.needed = enough.map(|items| Needed { items, chance: None, trials: None });
     }
     let rule = match (mode, shown) {
         (Mode::Point, false) if result.outcome == Outcome::Pass => " Pass by the simple rule. Not a proof.",

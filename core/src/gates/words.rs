@@ -63,7 +63,13 @@ pub(super) fn beside(x: f64, limit: f64, half_width: Option<f64>) -> String {
 }
 
 /// "About 139 items would settle this (90 % chance if nothing changed)."
-pub(super) fn needed(gate: &MeanGate, level: Level) -> Result<(Option<Needed>, String)> {
+///
+/// `noise`: how often each item was tried, and the variance between its trials.
+pub(super) fn needed(
+    gate: &MeanGate,
+    level: Level,
+    noise: Option<(u64, f64)>,
+) -> Result<(Option<Needed>, String)> {
     let Some(found) = stats::items_to_settle(gate, level.alpha, CHANCE)? else {
         return Ok((None, String::new()));
     };
@@ -77,7 +83,17 @@ pub(super) fn needed(gate: &MeanGate, level: Level) -> Result<(Option<Needed>, S
             format!(" {about} {items} would settle this ({} chance if {given}).", percent(chance))
         }
     };
-    Ok((Some(Needed { items: found.items, chance: found.chance }), text))
+    // Another run of the same version is held to a higher bar; that is counted in.
+    let next = stats::gate_attempt_alpha(ALPHA, level.attempt + 1)?;
+    let trials = match noise {
+        Some((now, within)) if found.if_unchanged => {
+            stats::trials_to_settle(gate, now, within, next, CHANCE)?
+        }
+        _ => None,
+    };
+    let or = trials.map(|trials| format!(" Or {trials} trials of each item in all, in one more run."));
+    let needed = Needed { items: found.items, chance: found.chance, trials };
+    Ok((Some(needed), format!("{text}{}", or.unwrap_or_default())))
 }
 
 /// "1 item of 50 lacks", "3 items of 50 lack".

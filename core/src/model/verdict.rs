@@ -102,6 +102,10 @@ pub struct Needed {
     /// With this chance; none where it takes no luck but that nothing (more) fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<f64>,
+    /// Or so many trials of each item in all, with the same chance; none where it is the items that differ, or an
+    /// item was tried once and nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u64>,
 }
 
 /// Why a check cannot tell.

@@ -74,7 +74,7 @@ pub use gate::{
 };
 pub use gate_bound::{ZeroVarianceBound, gate_attempt_alpha, zero_variance_bound};
 pub use gate_clustered::non_inferiority_clustered;
-pub use gate_needed::{Settling, items_to_settle};
+pub use gate_needed::{Settling, items_to_settle, trials_to_settle, variance_within};
 pub use gate_rate::{Limit, RateGate, RateMode, items_without_failure, rate_gate};
 pub use harm::{HarmWatch, harm_watch};
 pub use ks::{KolmogorovSmirnov, ks_two_sample};

@@ -11,7 +11,7 @@ use crate::model::name::{ItemKey, MetricName, PromptName};
 use crate::model::score::ScoreValue;
 use crate::model::selector::VersionRef;
 use crate::model::time::Timestamp;
-use crate::model::trace::{ScoreSource, Trace, TraceScore};
+use crate::model::trace::{ScoreSource, Trace};
 use crate::prompts::versions;
 use crate::runs::{lifecycle, metrics, rows};
 use crate::storage::kv::{Flow, Read};
@@ -153,8 +153,8 @@ fn of_traces(
         let mine = |judge: Option<&str>| {
             source != ScoreSource::Judge || wanted.is_none() || judge == wanted.as_deref()
         };
-        let counts = |s: &&TraceScore| s.metric == metric && s.source == source && mine(s.judge.as_deref());
-        trace.scores.iter().rfind(counts).cloned()
+        let mut scores = trace.scores.iter().filter(|s| s.metric == metric && s.source == source);
+        scores.rfind(|s| mine(s.judge.as_deref())).cloned()
     };
     let (mut labelled, mut unlabelled, mut judges) = (Vec::new(), Vec::new(), BTreeSet::new());
     for trace in &traces {

@@ -16,6 +16,7 @@ use crate::model::event::Event;
 use crate::model::id::ContentId;
 use crate::model::name::{Label, PromptName};
 use crate::model::run::Run;
+use crate::model::verdict::Outcome;
 use crate::model::version::LabelMove;
 use crate::prompts::query::{self, PromptFilter};
 use crate::prompts::{labels, versions};
@@ -328,6 +329,10 @@ fn check_verdict(tx: &dyn Read, step: &LabelMove, id: ContentId, runs: &BTreeMap
         || verdict.key.prompt != step.prompt
     {
         return Err(broken(format!("{place} rests on a verdict about something else")));
+    }
+    let passes = if step.auto { verdict.outcome == Outcome::Pass } else { verdict.lets_pass() };
+    if !passes && !step.overridden {
+        return Err(broken(format!("{place} rests on a verdict that does not let it pass")));
     }
     for evidence in &verdict.evidence {
         let run = runs.get(&evidence.run.to_string());

@@ -244,10 +244,11 @@ class ItemNote(Result):
 
 @_record
 class Needed(Result):
-    """What would settle a check that the data leave open: so many items, with this chance."""
+    """What would settle a check that the data leave open: so many items, or so many trials of each, with this chance."""
 
     items: int
     chance: float | None = None
+    trials: int | None = None
 
 
 @_record
