@@ -59,7 +59,7 @@ fn by_scores(
         withhold(&mut result, &because);
         return Ok(result);
     }
-    // What is missing is never dropped from a pass: it counts as the worst that it can have been.
+    // What is missing never passes; what it would be at its worst says whether scoring it is a formality.
     let because = match (worst_and_best(check, &look), result.outcome) {
         (_, Outcome::Fail) => return Ok(result),
         (_, Outcome::CannotTell) => format!("Besides, {lack}."),
@@ -69,15 +69,14 @@ fn by_scores(
         (Some(ends), _) => {
             let worst = judge(check, &look.at_worst(check, metric, on, ends))?;
             if worst.outcome == Outcome::Pass {
-                result.sentence = format!(
-                    "{} {lack}; counted as the worst possible it passes all the same.",
-                    result.sentence
-                );
-                return Ok(result);
+                format!(
+                    "{lack}. Even the worst possible would pass, but what is missing never does: score it, and check again."
+                )
+            } else {
+                format!(
+                    "{lack}; if what is missing were the worst possible, it would not pass, so the pass is withheld."
+                )
             }
-            format!(
-                "{lack}; if what is missing were the worst possible, it would not pass, so the pass is withheld."
-            )
         }
     };
     withhold(&mut result, &because);

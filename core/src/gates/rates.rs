@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checks::{MAX_MISSING, SHOWN, blank, bound_rule, mode_name, outcome};
+use super::checks::{SHOWN, blank, bound_rule, mode_name, outcome};
 use super::evidence::{Evidence, OnDataset};
 use super::means::{against_limit, bounds_of_mean};
 use super::words::{Level, lacking, needed, percent, whole};
@@ -155,19 +155,9 @@ pub(super) fn format(
     if result.n_missing > 0 && result.outcome != Outcome::Fail {
         let (total, missing) = (on.items.len() as u64, result.n_missing);
         let lack = format!("{} an output", lacking(missing, total));
-        // Of each item there should be so many; what is not there counts as not valid.
-        let lost = (needed_outputs * total).saturating_sub(n);
-        let mut worst = blank(check, String::new());
-        counted_rate(&mut worst, (valid, n + lost), limit, mode, level, what)?;
-        let few = missing as f64 <= MAX_MISSING * total as f64;
-        if few && result.outcome == Outcome::Pass && worst.outcome == Outcome::Pass {
-            result.sentence =
-                format!("{} {lack}; counted as not valid it passes all the same.", result.sentence);
-        } else {
-            (result.outcome, result.open, result.needed) =
-                (Outcome::CannotTell, Some(Open::InvalidMissing), None);
-            result.sentence = format!("No verdict: {lack}. What is there: {}", result.sentence);
-        }
+        (result.outcome, result.open, result.needed) =
+            (Outcome::CannotTell, Some(Open::InvalidMissing), None);
+        result.sentence = format!("No verdict: {lack}. What is there: {}", result.sentence);
     }
     Ok(result)
 }

@@ -138,8 +138,7 @@ proptest! {
         prop_assert_eq!(failed, expected);
     }
 
-    /// What is missing never makes a verdict better: a version that passes with scores missing passes as well with the
-    /// worst score in their place, and one of fifty is the most that may be.
+    /// Nothing passes for what it lacks.
     #[test]
     fn nothing_passes_for_what_it_lacks(
         new in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 3), 50),
@@ -154,7 +153,6 @@ proptest! {
         let missing = holed.iter().filter(|scores| scores[0].is_nan()).count() as u64;
         prop_assert_eq!(check.n_missing, missing);
         if missing > 0 {
-            // No range is declared, so nothing bounds what is missing.
             prop_assert!(check.outcome != Outcome::Pass);
         }
     }

@@ -328,7 +328,7 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
   trialplate experiment tone --prompt extraction --variant a=1 --variant b=2 --weight a=9 --weight b=1 \\
       --metric quality --min-effect 0.2 --mode anytime --coverage 0.2
   trialplate experiment tone")]
-    Experiment(experiments::Experiment),
+    Experiment(Box<experiments::Experiment>),
     /// List the experiments
     #[command(after_help = "Example:\n  trialplate experiments")]
     Experiments,
