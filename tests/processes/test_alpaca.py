@@ -62,7 +62,8 @@ def build(file):
             run.record_all(rows)
             run.finish()
             runs.append(run.id)
-        check = trialplate.Check.no_regression("win_rate")
+        # AlpacaEval publishes how far its judge agrees with people; nobody here has held it against them.
+        check = trialplate.Check.no_regression("win_rate", uncalibrated="allow")
         store.protect("assistant", "production", trialplate.Gate(dataset="alpaca", checks=[check]))
     return items, runs
 

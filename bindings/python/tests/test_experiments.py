@@ -47,7 +47,8 @@ class Experiments(StoreTest):
             exp.assign("")
 
     def test_from_traffic_to_the_promotion(self):
-        exp = self.tone(n_planned=20, variants={"a": 1, "b": 2}, guardrails=[{"metric": "latency_ms", "tolerance": 500}])
+        guardrails = [{"metric": "latency_ms", "tolerance": 500}]
+        exp = self.tone(n_planned=20, variants={"a": 1, "b": 2}, guardrails=guardrails)
         with self.fails("experiment-not-decided", RefusedError):
             exp.conclude()
         for i in range(100):

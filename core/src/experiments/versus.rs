@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::experiment::{Analysis, Guardrail, Plan, UnitScore};
 use crate::model::score::Direction;
 use crate::model::time::Timestamp;
-use crate::stats::display::{chosen, decimals, percent, signed};
+use crate::stats::display::{chosen, decimals, number, percent};
 use crate::stats::{self, AbEstimate, BoundRule, PostStratified, Status, StrataPlan, Tolerance, Welch};
 
 /// What units without a stratum are in.
@@ -210,30 +210,29 @@ pub(super) fn guard(plan: &Plan, guardrail: &Guardrail, a: &[f64], b: &[f64]) ->
         chosen(guardrail.tolerance, decimals(guardrail.tolerance))
     };
     let metric = &guardrail.metric;
-    let bound = |x: Option<f64>| {
-        let width = found.lower.zip(found.upper).map_or(0.0, |(low, high)| (high - low) / 2.0);
-        x.map_or_else(|| "an unknown amount".to_owned(), |x| signed(x, decimals(width)))
+    let width = found.lower.zip(found.upper).map_or(0.0, |(low, high)| (high - low) / 2.0);
+    let side = |x: f64| {
+        let amount = number(x.abs(), decimals(width));
+        if x < 0.0 { format!("{amount} worse") } else { format!("{amount} better") }
     };
-    let sentence = match found.outcome {
-        stats::Outcome::Pass => {
+    let bounds = format!("({} one-sided bound)", percent(1.0 - plan.alpha));
+    let sentence = match (found.outcome, found.lower, found.upper) {
+        (stats::Outcome::Pass, Some(low), _) if low >= 0.0 => {
+            format!("{metric} holds: at least {} {bounds}.", side(low))
+        }
+        (stats::Outcome::Pass, Some(low), _) => {
+            format!("{metric} holds: at most {} {bounds}, {allowed} worse is allowed.", side(low))
+        }
+        (stats::Outcome::Fail, _, Some(high)) => {
+            format!("{metric} fails: at least {} {bounds}, {allowed} worse is allowed.", side(high))
+        }
+        (stats::Outcome::CannotTell, Some(low), _) => {
             format!(
-                "{metric} holds: at worst {} (95% one-sided bound), {allowed} worse is allowed.",
-                bound(found.lower)
+                "{metric} is not shown to hold: it could be {} {bounds}, {allowed} worse is allowed.",
+                side(low)
             )
         }
-        stats::Outcome::Fail => {
-            format!(
-                "{metric} got worse: at best {} (95% one-sided bound), {allowed} worse is allowed.",
-                bound(found.upper)
-            )
-        }
-        stats::Outcome::CannotTell if found.lower.is_none() => {
-            format!("{metric} can't be told: too few users have a value, or none varies.")
-        }
-        stats::Outcome::CannotTell => format!(
-            "{metric} is not shown to hold: it could be {} (95% one-sided bound), {allowed} worse is allowed.",
-            bound(found.lower)
-        ),
+        _ => format!("{metric} can't be told: too few users have a value, or none varies."),
     };
     Ok(GuardrailResult {
         metric: metric.clone(),

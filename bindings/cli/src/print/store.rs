@@ -59,9 +59,14 @@ pub(crate) fn verify(v: &Value, style: &Style) -> String {
         ("runs", "run"),
         ("traces", "trace"),
         ("scores", "score"),
+        ("experiments", "experiment"),
+        ("exposures", "exposure"),
+        ("canaries", "canary"),
     ];
+    let many =
+        |one: &str| one.strip_suffix('y').map_or_else(|| format!("{one}s"), |stem| format!("{stem}ies"));
     let counted: Vec<String> =
-        counts.iter().map(|(key, one)| super::count(&v[*key], one, &format!("{one}s"))).collect();
+        counts.iter().map(|(key, one)| super::count(&v[*key], one, &many(one))).collect();
     match v["broken"].as_str() {
         None => format!("{}: {}\n", style.good("every hash and every link holds"), counted.join(", ")),
         Some(broken) => {

@@ -244,7 +244,7 @@ class ItemNote(Result):
 
 @_record
 class Needed(Result):
-    """What would settle a check that the data leave open: so many items, or so many trials of each, with this chance."""
+    """What would settle a check that the data leave open: so many items, or trials of each, with this chance."""
 
     items: int
     chance: float | None = None

@@ -41,12 +41,10 @@ class Check(_Spec):
     ) -> Check:
         """Golden-set regression: every item stays at or above a floor, which it may touch; `allow` of them may not.
 
-        `uncalibrated="allow"` (here and in the other checks) lets a judge decide that was not calibrated against people;
+        `uncalibrated="allow"` (here and in the other checks) lets a judge decide that was not calibrated by people;
         otherwise such a judge reports only.
         """
-        return cls(
-            _given(check="item_floor", metric=metric, at_least=at_least, allow=allow, uncalibrated=uncalibrated)
-        )
+        return cls(_given(check="item_floor", metric=metric, at_least=at_least, allow=allow, uncalibrated=uncalibrated))
 
     @classmethod
     def no_regression(

@@ -314,8 +314,8 @@ class Store(_native.Store):
         """Binds a gate to a label: from now on only `promote` and `rollback` move it.
 
         Args:
-            auto: the label moves by itself: when a run on the gate's dataset is finished and its version passes, is newer
-                than the one that holds the label and was never rolled back. Protecting it again without it ends that.
+            auto: the label moves by itself when a run on the gate's dataset is finished and its version passes, is
+                newer than the one that holds the label and was never rolled back. Protecting it again without it ends that.
 
         Returns:
             The gate's content id.
@@ -345,7 +345,7 @@ class Store(_native.Store):
         """Judges a version by the gate of a label, and stores the verdict. Nothing moves.
 
         Args:
-            auto: the label moves in the same transaction if the verdict is a pass, and the version is newer than the one
+            auto: the label moves in the same transaction if the verdict is a pass and the version is newer than the one
                 that holds the label and was never rolled back: the verdict's `moved`, or `held`, says what came of it.
         """
         found = self._call("check", name=name, version=_version(version), label=label, auto=auto)
@@ -367,8 +367,8 @@ class Store(_native.Store):
         Args:
             to: the label.
             override: moves it against the verdict, for this reason, which stays in the log for ever.
-            auto: nobody asked for it, and the history says so: only on a pass, only to a newer version than the one that
-                holds the label, and never to one that was rolled back.
+            auto: nobody asked for it, and the history says so; only on a pass, only to a newer version than the one
+                that holds the label, and never to one that was rolled back.
 
         Raises:
             GateRefused: `gate-refused`; its `verdict` says why.
@@ -569,8 +569,9 @@ class Store(_native.Store):
     ) -> Calibration:
         """Holds a judge's scores of a metric against those of people, and keeps what is found.
 
-        A gate decides by a judge only if the newest calibration says "usable". The labels are in the rows of a run, under
-        another metric, or on the traces of a prompt, where scores of source `human` stand beside those of source `judge`.
+        A gate decides by a judge only if the newest calibration says "usable". The labels are in the rows of a run,
+        under another metric, or on the traces of a prompt, where scores of source `human` stand beside those of source
+        `judge`.
 
         Args:
             run: whose rows hold both; `human` is the metric that holds what people said.
@@ -578,8 +579,8 @@ class Store(_native.Store):
             judge: on traces: the scorer, or its id, if several scored them.
 
         Raises:
-            InvalidError: `invalid-argument` if nothing has both scores, nobody knows which judge it is, or the scores are
-                no rubric.
+            InvalidError: `invalid-argument` if nothing has both scores, nobody knows which judge it is, or the scores
+                are no rubric.
         """
         found = self._call(
             "calibrate",
@@ -923,7 +924,7 @@ class Store(_native.Store):
         given = {
             "prompt": prompt,
             "variants": trials.variants(_listed(variants)),
-            "weights": dict(weights) if hasattr(weights, "items") else _listed(weights),
+            "weights": _listed(weights),
             "metric": metric,
             "min_effect": min_effect,
             "control": control,
