@@ -314,8 +314,10 @@ class Store(_native.Store):
         """Binds a gate to a label: from now on only `promote` and `rollback` move it.
 
         Args:
+            auto: the label moves by itself when a run on the gate's dataset is finished and its version passes, is
                 newer than the one that holds the label, and was never rolled back. Protecting it again without it ends
                 that.
+
         Returns:
             The gate's content id.
 
