@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] is one file. It holds [`PromptVersion`]s (a text or chat template, the model, its parameters,
 //! tools and a response schema: change any of them and it is another version), labels that point to versions,
-//! datasets, runs with their scores, gates that guard labels, and traces of production. Deploying is moving the label `production`;
+//! datasets, runs with their scores, gates that guard labels, traces of production, and experiments on them. Deploying is moving the label `production`;
 //! rolling back is moving it back. Any number of processes have the file open at once, and a label moved in
 //! one is what the next [`Store::get`] in the others returns.
 //!
@@ -34,6 +34,7 @@
 //!  │                    ▲                   Gate ── Check, Check …
 //!  ├─ Run ── Row (item × trial) ── Score      │ judges by runs
 //!  │                                        Verdict
+//!  ├─ Experiment ── Plan, frozen ── exposures, traces with scores ── result ── winner
 //!  ├─ Canary ── runs of a few fixed items, again and again: did the model change?
 //!  ├─ Event, Event … (hash-chained; everything above is in it)
 //!  └─ Trace (one call in production) ── Score, Score … (too many for the log)
