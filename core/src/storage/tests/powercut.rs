@@ -24,68 +24,187 @@ mod work;
 
 use super::{Engine, Space, options};
 use check::{Allowed, Depth, check};
-use disk::{Chance, cut, epochs};
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Mutex;
+use disk::{Chance, Epoch, cut, epochs};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 pub(in crate::storage) use tape::Taped;
 use work::{Work, work};
 
 /// Images of one work in a default run, and how many things are done in it.
-const IMAGES: usize = 5_500;
-const STEPS: usize = 30;
-/// Seeds and images of each in the long run.
-const LONG: (std::ops::Range<u64>, usize) = (100..120, 25_000);
+const IMAGES: usize = 5_000;
+const STEPS: usize = 20;
+/// Seeds, images of each, and how many things are done, in the long run.
+const LONG: (std::ops::Range<u64>, usize, usize) = (100..120, 20_000, 60);
+
+/// What a number of cuts came to.
+#[derive(Debug, Default)]
+struct Sum {
+    /// Different files that were opened and checked.
+    images: usize,
+    /// Those of them that were left by a second cut, during the recovery from the first.
+    again: usize,
+    /// Those in which the operation that was cut off was found, and not the state before it.
+    ahead: usize,
+    faults: Vec<String>,
+}
 
 fn a_work(steps: usize, seed: u64) -> Work {
     let folder = tempfile::tempdir().unwrap();
     work(&folder.path().join("work.tp"), steps, seed)
 }
 
-/// Cuts the power of one work until `images` different files were checked; the faults.
-fn cut_often(work: &Work, images: usize, seed: u64) -> (usize, Vec<String>) {
+/// Cuts the power at one epoch, until `images` different files were checked or there are no more.
+fn cut_epoch(folder: &Path, work: &Work, epoch: &Epoch, images: usize, chance: &mut Chance) -> Sum {
+    let mut sum = Sum::default();
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..images * 2 {
+        if seen.len() >= images {
+            break;
+        }
+        // With all that was asked of the disk before the sync, or at any moment before.
+        let at =
+            if chance.happens(60) { epoch.to } else { epoch.from + chance.below(epoch.to + 1 - epoch.from) };
+        let image = cut(&epoch.synced, &work.tape[epoch.from..at], chance);
+        if seen.contains(&image) {
+            continue;
+        }
+        let allowed = Allowed::at(&work.states, at);
+        let depth = if seen.len() % 16 == 1 { Depth::Everything } else { Depth::Entries };
+        let checked = check(folder, &image, &allowed, depth);
+        sum.images += 1;
+        match checked {
+            Err(fault) => sum.faults.push(format!("cut at {at}: {fault}")),
+            Ok(recovery) => {
+                let found = recovery.found.as_ref().map(|state| &state.entries);
+                sum.ahead +=
+                    usize::from(allowed.states.iter().skip(1).any(|state| Some(&state.entries) == found));
+                // While the store is being made the file may be emptied past the tape; so not then.
+                if depth == Depth::Entries && !allowed.nothing && chance.happens(15) {
+                    let epochs = epochs(&image, &recovery.tape, &BTreeSet::new());
+                    let second = &epochs[chance.below(epochs.len())];
+                    let after = second.from + chance.below(second.to + 1 - second.from);
+                    let image = cut(&second.synced, &recovery.tape[second.from..after], chance);
+                    let allowed = match &recovery.found {
+                        Some(found) if found.told <= after => {
+                            Allowed { states: std::slice::from_ref(found), nothing: false }
+                        }
+                        _ => allowed,
+                    };
+                    if let Err(fault) = check(folder, &image, &allowed, Depth::Entries) {
+                        sum.faults.push(format!("cut at {at}, and its recovery at {after}: {fault}"));
+                    }
+                    (sum.images, sum.again) = (sum.images + 1, sum.again + 1);
+                }
+            }
+        }
+        seen.push(image);
+    }
+    sum
+}
+
+/// Cuts the power everywhere in a work, `images` times or a little more often.
+fn cut_often(work: &Work, images: usize, seed: u64) -> Sum {
     let epochs = epochs(&[], &work.tape, &BTreeSet::new());
-    let each = images.div_ceil(epochs.len()) * 5 / 4;
+    // An epoch with one write, which moves the header, has two images and no more.
+    let rich = epochs.iter().filter(|epoch| epoch.to - epoch.from > 4).count();
+    let each = images.div_ceil(rich.max(1));
     let folder = tempfile::tempdir().unwrap();
-    let next = Mutex::new(0..epochs.len());
-    let all = Mutex::new((0, Vec::new()));
+    let (next, total) = (Mutex::new(0..epochs.len()), Mutex::new(Sum::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while let Some(n) = { next.lock().unwrap().next() } {
-                    // Each epoch has its own chances, so that the threads decide nothing.
-                    let mut chance = Chance(seed ^ (n as u64) << 32);
-                    let epoch = &epochs[n];
-                    let mut seen = HashSet::new();
-                    for _ in 0..each * 4 {
-                        if seen.len() == each {
-                            break;
-                        }
-                        let late = chance.happens(60);
-                        let at = if late { epoch.to } else { epoch.from + chance.below(epoch.to - epoch.from + 1) };
-                        let image = cut(&epoch.synced, &work.tape[epoch.from..at], &mut chance);
-                        if !seen.insert((at, image.clone())) {
-                            continue;
-                        }
-                        let allowed = Allowed::at(&work.states, at);
-                        let depth = if seen.len() % 8 == 1 { Depth::Everything } else { Depth::Entries };
-                        let fault = check(folder.path(), &image, &allowed, depth).err();
-                        if let Some(fault) = fault {
-                            all.lock().unwrap().1.push(format!("epoch {n}, cut at {at}: {fault}"));
-                        }
-                    }
-                    all.lock().unwrap().0 += seen.len();
+                while let Some(n) = { next.lock().unwrap_or_else(PoisonError::into_inner).next() } {
+                    // Each epoch has chances of its own, so that the threads decide nothing.
+                    let mut chance = Chance(seed << 32 | n as u64);
+                    let sum = cut_epoch(folder.path(), work, &epochs[n], each, &mut chance);
+                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                    total.images += sum.images;
+                    total.again += sum.again;
+                    total.ahead += sum.ahead;
+                    total.faults.extend(sum.faults);
                 }
             });
         }
     });
-    all.into_inner().unwrap()
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nothing is lost, enough was tried, and what was tried was worth trying.
+fn holds(steps: usize, images: usize, seed: u64) {
+    let sum = cut_often(&a_work(steps, seed), images, seed);
+    let shown = &sum.faults[..sum.faults.len().min(20)];
+    assert!(shown.is_empty(), "seed {seed}: {} of {} are faulty: {shown:#?}", sum.faults.len(), sum.images);
+    assert!(sum.images >= images && sum.again >= images / 20 && sum.ahead >= 10, "{sum:?}");
 }
 
 #[test]
 fn no_power_cut_loses_what_was_acknowledged_or_leaves_half_of_anything() {
-    let work = a_work(STEPS, 1);
-    let (images, faults) = cut_often(&work, IMAGES, 1);
-    assert!(faults.is_empty(), "{} of {images}: {:#?}", faults.len(), &faults[..faults.len().min(20)]);
-    assert!(images >= 5_000, "{images}");
+    holds(STEPS, IMAGES, 1);
+}
+
+#[test]
+#[ignore = "takes an hour: many seeds"]
+fn nor_does_any_of_many_more() {
+    let (seeds, images, steps) = LONG;
+    for seed in seeds {
+        holds(steps, images, seed);
+    }
+}
+
+/// The checker can fail: a disk that says that it has synced and loses what it had, whatever was acknowledged.
+#[test]
+fn a_disk_that_lies_is_noticed_at_every_operation() {
+    let work = a_work(6, 2);
+    let folder = tempfile::tempdir().unwrap();
+    for state in &work.states {
+        let tape = &work.tape[..state.told];
+        let lost: BTreeSet<usize> =
+            (state.asked..state.told).filter(|at| tape[*at] == tape::Asked::Sync).collect();
+        let allowed = Allowed::at(&work.states, state.told);
+        let check = |image: &[u8]| check(folder.path(), image, &allowed, Depth::Entries).map(drop);
+        // An honest disk has it, even if it loses all that it may.
+        check(&epochs(&[], tape, &BTreeSet::new()).last().unwrap().synced).unwrap();
+        let fault = check(&epochs(&[], tape, &lost).last().unwrap().synced).unwrap_err();
+        assert!(fault.contains("lost or changed"), "{fault}");
+    }
+}
+
+/// Nor must it be everything: one sync that is a lie lets a header get ahead of what it points to.
+#[test]
+fn a_disk_that_lies_once_is_noticed() {
+    let work = a_work(6, 3);
+    let folder = tempfile::tempdir().unwrap();
+    let mut chance = Chance(3);
+    let mut faults = BTreeSet::new();
+    for state in work.states.iter().skip(1) {
+        let tape = &work.tape[..state.told];
+        let first = (state.asked..state.told).find(|at| tape[*at] == tape::Asked::Sync).unwrap();
+        let epochs = epochs(&[], tape, &[first].into());
+        let over = epochs.iter().find(|epoch| epoch.from <= first && first < epoch.to).unwrap();
+        for _ in 0..6 {
+            let image = cut(&over.synced, &tape[over.from..over.to], &mut chance);
+            let allowed = Allowed::at(&work.states, over.to);
+            if let Err(fault) = check(folder.path(), &image, &allowed, Depth::Entries) {
+                faults.insert(fault);
+            }
+        }
+    }
+    assert!(faults.len() >= 3, "{faults:?}");
+}
+
+#[test]
+fn a_changed_byte_of_an_entry_is_noticed() {
+    let work = a_work(2, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = epochs(&[], &work.tape, &BTreeSet::new()).pop().unwrap().synced;
+    let allowed = Allowed::at(&work.states, work.tape.len());
+    assert_eq!(check(folder.path(), &image, &allowed, Depth::Everything).err(), None);
+    let text = b"text 1 ";
+    let places: Vec<usize> = (0..image.len()).filter(|at| image[*at..].starts_with(text)).collect();
+    for at in places {
+        image[at] = b'T';
+    }
+    assert!(check(folder.path(), &image, &allowed, Depth::Entries).is_err());
 }

@@ -18,7 +18,7 @@ pub(super) enum Depth {
     Everything,
 }
 
-/// What may be found in an image: one of `states`, and nothing yet if even the store's making wasn't told.
+/// What may be found in an image: one of `states`, and nothing yet if nobody was told even of the store's making.
 pub(super) struct Allowed<'a> {
     pub(super) states: &'a [State],
     pub(super) nothing: bool,
@@ -55,11 +55,10 @@ fn told(error: Error) -> String {
     format!("{}: {error}", error.code())
 }
 
-/// What an image's own opening and repair asked of the disk, and the states that it went through: it can be cut, too.
+/// What an image's own opening asked of the disk, and what was found: that can be cut off, too.
 pub(super) struct Recovery {
     pub(super) tape: Vec<Asked>,
-    /// From here on the state that was found is there for good.
-    pub(super) found_at: usize,
+    /// None: a store that is wholly new.
     pub(super) found: Option<State>,
 }
 
@@ -78,21 +77,17 @@ pub(super) fn check(
     let tape = Tape::of(&image.0);
     let engine = Engine::open(&image.0, options(false, 20_000)).map_err(told)?;
     let found_at = tape.position();
-    let (found, chain) =
-        engine.read(|tx| Ok((entries(tx)?, log::verify_chain(tx)?))).map_err(told)?;
-    let state = allowed.find(&found)?;
+    let (found, chain) = engine.read(|tx| Ok((entries(tx)?, log::verify_chain(tx)?))).map_err(told)?;
     chain.map_err(|fault| format!("the log is broken: {fault}"))?;
+    let state = allowed.find(&found)?;
     if depth == Depth::Everything {
         everything(&image.0, state)?;
     }
     engine.close().map_err(told)?;
-    let found = state.map(|state| State {
-        entries: found,
-        model: state.model.clone(),
-        asked: 0,
-        told: found_at,
-    });
-    Ok(Recovery { tape: tape.asked(), found_at, found })
+    // Told of as soon as the opening returned: from then on it must be there.
+    let found =
+        state.map(|state| State { entries: found, model: state.model.clone(), asked: 0, told: found_at });
+    Ok(Recovery { tape: tape.asked(), found })
 }
 
 fn everything(path: &Path, state: Option<&State>) -> Result<(), String> {

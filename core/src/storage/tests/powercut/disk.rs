@@ -138,7 +138,10 @@ fn what_was_synced_stays_and_the_rest_is_anything_that_may_be() {
         }
     }
     assert_eq!(lengths, [2048, 3072].into());
-    assert_eq!(seen, [vec![1], vec![1, 2], vec![1, 2, 3], vec![1], vec![0, 4], vec![0, 4]].map(BTreeSet::from_iter));
+    assert_eq!(
+        seen,
+        [vec![1], vec![1, 2], vec![1, 2, 3], vec![1], vec![0, 4], vec![0, 4]].map(BTreeSet::from_iter)
+    );
     // A sync that lied leaves what was before it to chance.
     assert_eq!(super::disk::epochs(&[], &asked, &[2].into()).len(), 1);
 }

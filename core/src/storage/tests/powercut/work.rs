@@ -9,7 +9,8 @@ use crate::prompts::versions;
 use crate::storage::kv::{Flow, Order, Read};
 use crate::storage::log::Author;
 use crate::{
-    Content, Durability, MoveOptions, NewItem, NewRow, NewScore, NewTrace, RunId, RunOptions, ScoreValue, Store,
+    Content, Durability, MoveOptions, NewItem, NewRow, NewScore, NewTrace, RunId, RunOptions, ScoreValue,
+    Store,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -161,7 +162,7 @@ impl AtWork<'_> {
     /// A text that was never there, from a few bytes to several pages.
     fn text(&mut self) -> String {
         self.made += 1;
-        let longest = if self.chance.happens(15) { 20_000 } else { 600 };
+        let longest = if self.chance.happens(15) { 12_000 } else { 300 };
         format!("text {} {}", self.made, "x".repeat(self.chance.below(longest)))
     }
 
@@ -211,7 +212,8 @@ impl AtWork<'_> {
     fn rows(&mut self) {
         let score = self.chance.below(100) as f64;
         self.done(|store, model| {
-            let Some((id, (finished, rows))) = model.runs.iter_mut().find(|(_, (finished, _))| !finished) else {
+            let Some((id, (finished, rows))) = model.runs.iter_mut().find(|(_, (finished, _))| !finished)
+            else {
                 let run = store.start_run("first", &1.into(), "d", RunOptions::default())?;
                 model.runs.insert(run.id, (false, BTreeMap::new()));
                 return Ok(());
