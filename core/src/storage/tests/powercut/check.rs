@@ -32,7 +32,7 @@ impl<'a> Allowed<'a> {
         Allowed { states: &states[told.saturating_sub(1)..asked.max(told)], nothing: told == 0 }
     }
 
-    fn find(&self, found: &Entries) -> Result<Option<&'a State>, String> {
+    pub(super) fn find(&self, found: &Entries) -> Result<Option<&'a State>, String> {
         let record = (Space::Refs, record_key().bytes().to_vec());
         if self.nothing && found.len() == 1 && found.contains_key(&record) {
             return Ok(None);
