@@ -11,11 +11,13 @@
 //! the system's locks; making a store, group commits, closing and opening. What is played is the disk only: the file
 //! itself lies in a temporary folder, and is never synced there.
 //!
-//! What is not covered: a sector that is half written (512 bytes are taken to be whole or not at all); a file system
+//! What is not covered: that an emptied file which was left half made is emptied only in part; a sector that is half written (512 bytes are taken to be whole or not at all); a file system
 //! that loses the folder's entry of a new file, or makes a length that nobody asked for; a second process that writes
 //! at the moment of the cut; a disk that lies about a sync, of which it is only shown that it would be noticed.
 //!
-//! For longer: `cargo test -p trialplate --lib powercut -- --ignored`, with `LONG` below to choose seeds and images.
+//! For longer: `cargo test -p trialplate --lib powercut -- --ignored`, with `LONG` below to choose seeds and images. A fault
+//! names its seed and the position of the cut on the tape; the chances are seeded, but ids and times in the store
+//! are not, so the same seed gives the same kind of work and not the same bytes.
 
 mod check;
 mod disk;
@@ -176,25 +178,29 @@ fn a_disk_that_lies_is_noticed_at_every_operation() {
     }
 }
 
-/// Nor must it lose everything: any part that it kept of what it said that it had synced is too little. (One lie alone
-/// is made good by redb: a slot of its header whose contents are not whole is given up for the other one.)
+/// Nor need it lose everything: a single sync that is a lie, and any part kept of what it was for. The engine stops on
+/// a header that got ahead of what it points to, or the operation is lost.
 #[test]
-fn a_disk_that_lies_and_keeps_a_part_is_noticed() {
+fn a_disk_that_lies_once_is_noticed() {
     let work = a_work(6, 3);
     let folder = tempfile::tempdir().unwrap();
     let mut chance = Chance(3);
-    let mut faults = BTreeSet::new();
+    let mut faults = Vec::new();
     for state in &work.states {
         let tape = &work.tape[..state.told];
-        let epochs = epochs(&[], tape, &syncs_of(state, tape));
-        let over = epochs.last().unwrap();
-        let allowed = Allowed::at(&work.states, state.told);
-        for _ in 0..6 {
-            let image = cut(&over.synced, &tape[over.from..over.to], &mut chance);
-            faults.extend(check(folder.path(), &image, &allowed, Depth::Entries).err());
+        for lie in syncs_of(state, tape) {
+            let epochs = epochs(&[], tape, &[lie].into());
+            let over = epochs.iter().find(|epoch| (epoch.from..epoch.to).contains(&lie)).unwrap();
+            let allowed = Allowed::at(&work.states, over.to);
+            for _ in 0..6 {
+                let image = cut(&over.synced, &tape[over.from..over.to], &mut chance);
+                faults.extend(check(folder.path(), &image, &allowed, Depth::Entries).err());
+            }
         }
     }
-    assert!(faults.len() >= 5, "{faults:?}");
+    for kind in ["damaged: ", "lost or changed"] {
+        assert!(faults.iter().filter(|fault| fault.contains(kind)).count() >= 3, "{kind}: {faults:#?}");
+    }
 }
 
 #[test]

@@ -55,6 +55,15 @@ pub(super) fn epochs(first: &[u8], asked: &[Asked], lost: &BTreeSet<usize>) -> V
     epochs
 }
 
+/// The file after all of it.
+pub(super) fn all_of(asked: &[Asked]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for asked in asked {
+        apply(&mut file, asked, |_| true);
+    }
+    file
+}
+
 fn apply(file: &mut Vec<u8>, asked: &Asked, mut kept: impl FnMut(u64) -> bool) {
     match asked {
         Asked::Sync => {}

@@ -1,6 +1,6 @@
 //! The work that is cut off: a store used through its own verbs, and beside it a plain model of what it must hold.
 
-use super::disk::Chance;
+use super::disk::{Chance, all_of};
 use super::tape::{Asked, Tape};
 use super::{Engine, Space, options};
 use crate::error::Result;
@@ -140,7 +140,10 @@ pub(super) fn work(path: &Path, steps: usize, seed: u64) -> Work {
     }
     at.store.close().unwrap();
     at.engine.close().unwrap();
-    Work { tape: at.tape.asked(), states: at.states }
+    let tape = at.tape.asked();
+    // Nothing came into the file past the tape.
+    assert!(std::fs::read(path).unwrap() == all_of(&tape));
+    Work { tape, states: at.states }
 }
 
 impl AtWork<'_> {
