@@ -10,9 +10,9 @@
 
 use super::fork::Guarded;
 /// The same for the tests that cut the power: a backend that writes down what it is asked.
-#[cfg(test)]
+#[cfg(all(test, unix))]
 use super::tests::powercut::Taped as FileBackend;
-#[cfg(not(test))]
+#[cfg(not(all(test, unix)))]
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 use std::fs::File;

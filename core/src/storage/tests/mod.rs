@@ -5,6 +5,7 @@ mod files;
 #[cfg(unix)]
 mod forks;
 mod group;
+#[cfg(unix)]
 pub(in crate::storage) mod powercut;
 #[cfg(unix)]
 mod processes;

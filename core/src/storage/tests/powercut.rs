@@ -11,9 +11,10 @@
 //! the system's locks; making a store, group commits, closing and opening. What is played is the disk only: the file
 //! itself lies in a temporary folder, and is never synced there.
 //!
-//! What is not covered: that an emptied file which was left half made is emptied only in part; a sector that is half written (512 bytes are taken to be whole or not at all); a file system
-//! that loses the folder's entry of a new file, or makes a length that nobody asked for; a second process that writes
-//! at the moment of the cut; a disk that lies about a sync, of which it is only shown that it would be noticed.
+//! What is not covered: a sector that is half written (512 bytes are taken to be whole or not at all); a file system
+//! that loses the folder's entry of a new file, or gives a file a length that nobody asked for; a cut while the file of a
+//! maker who died is emptied (`take_over`, which goes past redb); a second process that writes at the moment of the
+//! cut; a disk that lies about a sync, of which it is only shown that it would be noticed.
 //!
 //! For longer: `cargo test -p trialplate --lib powercut -- --ignored`, with `LONG` below to choose seeds and images. A fault
 //! names its seed and the position of the cut on the tape; the chances are seeded, but ids and times in the store

@@ -1,5 +1,6 @@
 //! A file that writes down everything the engine asks of it, so that a power cut can be played afterwards.
 
+use crate::storage::PerProcess;
 use crate::storage::registry::FileId;
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend, StorageError};
@@ -21,8 +22,9 @@ pub(super) enum Asked {
 #[derive(Debug, Default)]
 pub(super) struct Tape(Mutex<Vec<Asked>>);
 
-// By the file's identity: the engine opens a file several times, and is told a path only.
-static TAPES: Mutex<Vec<(FileId, Weak<Tape>)>> = Mutex::new(Vec::new());
+// By the file's identity: the engine opens a file several times, and is told a path only. Each process has its own: a
+// child that another test forks while the lock is held must not wait for it.
+static TAPES: PerProcess<Mutex<Vec<(FileId, Weak<Tape>)>>> = PerProcess::new();
 
 impl Tape {
     /// Listens to the file at `path`, which must be there, from now on until the tape is dropped. The file is never
@@ -30,7 +32,7 @@ impl Tape {
     pub(super) fn of(path: &Path) -> Arc<Tape> {
         let tape = Arc::new(Tape::default());
         let file = FileId::of(&std::fs::metadata(path).unwrap());
-        let mut tapes = TAPES.lock().unwrap();
+        let mut tapes = TAPES.get().lock().unwrap();
         tapes.retain(|(_, tape)| tape.strong_count() > 0);
         tapes.push((file, Arc::downgrade(&tape)));
         tape
@@ -56,7 +58,7 @@ pub(in crate::storage) struct Taped {
 impl Taped {
     pub(in crate::storage) fn new(file: File) -> Result<Taped, DatabaseError> {
         let meta = file.metadata().map_err(StorageError::Io)?;
-        let tapes = TAPES.lock().unwrap();
+        let tapes = TAPES.get().lock().unwrap();
         let mut found = tapes.iter().filter(|(of, _)| *of == FileId::of(&meta));
         let tape = found.find_map(|(_, tape)| tape.upgrade());
         Ok(Taped { file: FileBackend::new(file)?, tape })
