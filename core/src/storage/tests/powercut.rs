@@ -9,7 +9,7 @@
 //!
 //! What is covered: `Engine` and `Store` as they are, in redb's `MultiWriter` mode with its two-phase commits and
 //! the system's locks; making a store, group commits, closing and opening. What is played is the disk only: the file
-//! itself lies in a temporary folder, and is never synced there.
+//! itself lies in a temporary folder, and is never synced there. On Unix only, where a file's identity is exact.
 //!
 //! What is not covered: a sector that is half written (512 bytes are taken to be whole or not at all); a file system
 //! that loses the folder's entry of a new file, or gives a file a length that nobody asked for; a cut while the file of a
@@ -149,7 +149,7 @@ fn no_power_cut_loses_what_was_acknowledged_or_leaves_half_of_anything() {
 }
 
 #[test]
-#[ignore = "takes an hour: many seeds"]
+#[ignore = "takes long: many seeds"]
 fn nor_does_any_of_many_more() {
     let (seeds, images, steps) = LONG;
     for seed in seeds {

@@ -24,7 +24,8 @@ pub(super) struct Tape(Mutex<Vec<Asked>>);
 
 // By the file's identity: the engine opens a file several times, and is told a path only. Each process has its own: a
 // child that another test forks while the lock is held must not wait for it.
-static TAPES: PerProcess<Mutex<Vec<(FileId, Weak<Tape>)>>> = PerProcess::new();
+static TAPES: PerProcess<Mutex<Tapes>> = PerProcess::new();
+type Tapes = Vec<(FileId, Weak<Tape>)>;
 
 impl Tape {
     /// Listens to the file at `path`, which must be there, from now on until the tape is dropped. The file is never
