@@ -9,6 +9,10 @@
 //! writer byte, then lets go of the turnstile: the one in a loop has to queue behind the one who waits.
 
 use super::fork::Guarded;
+/// The same for the tests that cut the power: a backend that writes down what it is asked.
+#[cfg(all(test, unix))]
+use super::tests::powercut::Taped as FileBackend;
+#[cfg(not(all(test, unix)))]
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 use std::fs::File;

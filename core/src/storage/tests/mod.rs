@@ -6,6 +6,8 @@ mod files;
 mod forks;
 mod group;
 #[cfg(unix)]
+pub(in crate::storage) mod powercut;
+#[cfg(unix)]
 mod processes;
 #[cfg(unix)]
 mod stamps;
