@@ -160,19 +160,39 @@ fn admit(shared: &Shared, read_only: bool, patience: Patience) -> Result<()> {
                     return Err(Error::NotAStore { path });
                 }
             }
-            None => shared.write(patience, |tx| {
-                // Two processes may have come here at once; the first one's record stays.
-                let key = record_key();
-                if tx.get(Space::Refs, key.bytes())?.is_none() {
-                    let id =
-                        [RandomState::new(), RandomState::new()].map(|state| state.build_hasher().finish());
-                    let id = id.map(u64::to_be_bytes).concat();
-                    tx.put(Space::Refs, key.bytes(), &[RECORD, &FORMAT.to_be_bytes(), &id].concat())?;
-                }
-                Ok(())
-            })?,
+            None => {
+                shared.write(patience, |tx| {
+                    // Two processes may have come here at once; the first one's record stays.
+                    let key = record_key();
+                    if tx.get(Space::Refs, key.bytes())?.is_none() {
+                        let id = [RandomState::new(), RandomState::new()]
+                            .map(|state| state.build_hasher().finish());
+                        let id = id.map(u64::to_be_bytes).concat();
+                        tx.put(Space::Refs, key.bytes(), &[RECORD, &FORMAT.to_be_bytes(), &id].concat())?;
+                    }
+                    Ok(())
+                })?;
+                sync_folder(shared.place())?;
+            }
         }
     }
+}
+
+/// A new file survives a power cut only once its folder's entry for it is on disk too.
+#[cfg(unix)]
+fn sync_folder(place: &Place) -> Result<()> {
+    let folder = place.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    match synced {
+        // Who may not read the folder, or whose file system syncs no folders, can do no better.
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => Ok(()),
+        synced => synced.map_err(|error| io(&place.path, "the folder could not be synced", error)),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Place) -> Result<()> {
+    Ok(())
 }
 
 /// Empties a file whose maker died in the middle, so that it can be made again.

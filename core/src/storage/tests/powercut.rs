@@ -16,7 +16,7 @@
 //! maker who died is emptied (`take_over`, which goes past redb); a second process that writes at the moment of the
 //! cut; a disk that lies about a sync, of which it is only shown that it would be noticed.
 //!
-//! For longer: `cargo test -p trialplate --lib powercut -- --ignored`, with `LONG` below to choose seeds and images. A fault
+//! For longer: `RUSTFLAGS="--cfg long_tests" cargo test -p trialplate --lib powercut`, with `LONG` below to choose seeds and images. A fault
 //! names its seed and the position of the cut on the tape; the chances are seeded, but ids and times in the store
 //! are not, so the same seed gives the same kind of work and not the same bytes.
 
@@ -39,6 +39,7 @@ use work::{State, Work, work};
 const IMAGES: usize = 5_000;
 const STEPS: usize = 20;
 /// Seeds, images of each, and how many things are done, in the long run.
+#[cfg(long_tests)]
 const LONG: (std::ops::Range<u64>, usize, usize) = (100..120, 20_000, 60);
 
 /// What a number of cuts came to.
@@ -148,8 +149,8 @@ fn no_power_cut_loses_what_was_acknowledged_or_leaves_half_of_anything() {
     holds(STEPS, IMAGES, 1);
 }
 
+#[cfg(long_tests)]
 #[test]
-#[ignore = "takes long: many seeds"]
 fn nor_does_any_of_many_more() {
     let (seeds, images, steps) = LONG;
     for seed in seeds {
