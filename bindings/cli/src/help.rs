@@ -90,7 +90,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "canaries",
         ],
     ),
-    ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
+    ("Store", &["events", "verify", "backup", "doctor", "space", "info", "stats", "call", "completions"]),
 ];
 
 const AFTER: &str = "\
