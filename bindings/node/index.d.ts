@@ -1394,6 +1394,8 @@ export class Store {
   backup(to: string): Backup;
   /** What takes the space. */
   space(): SpaceUse;
+  /** Makes the file as small as it can be; nobody may be reading or writing at that moment. */
+  compact(): { bytesBefore: number; bytes: number };
   info(): { path: string; events: number; lastEventAt: string | null; version: string; [key: string]: any };
   /** Changes whenever a `get` by label may answer differently. */
   registryEpoch(): number;

@@ -107,8 +107,8 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    Backup, CalibrateOptions, Checked, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions, Durability,
-    ExposeOptions, Finding, Left, LiveFilter, MoveOptions, NewCanary, OpenOptions, PartUse, PromoteOptions,
-    Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter, TracePage, VERBS, call_doctor,
-    doctor,
+    Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
+    Durability, ExposeOptions, Finding, Left, LiveFilter, MoveOptions, NewCanary, OpenOptions, PartUse,
+    PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter, TracePage, VERBS,
+    call_doctor, doctor,
 };

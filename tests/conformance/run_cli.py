@@ -319,6 +319,7 @@ VERBS = {
     "verify": names(),
     "backup": names("to"),
     "space": names(),
+    "compact": names(),
     "doctor": names(deep=switch, salvage=text),
     "info": names(),
 }

@@ -201,6 +201,7 @@ const VERBS = {
   verify: (s) => s.verify(),
   backup: (s, a) => s.backup(a.to),
   space: (s) => s.space(),
+  compact: (s) => s.compact(),
   doctor: (s, a) => doctor(s.path, a),
   info: (s) => s.info(),
 };

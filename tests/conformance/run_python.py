@@ -186,6 +186,7 @@ VERBS = {
     "verify": method("verify"),
     "backup": method("backup", "to"),
     "space": method("space"),
+    "compact": method("compact"),
     "doctor": lambda store, a: trialplate.doctor(store.path, **a),
     "info": method("info"),
 }

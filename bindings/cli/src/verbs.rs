@@ -203,6 +203,7 @@ fn plan(verb: Verb) -> Result<Call> {
         },
         Verb::Backup(a) => call("backup", Reads, flags(a)?, Text(store::backup)),
         Verb::Space => call("space", Reads, Value::Null, Text(store::space)),
+        Verb::Compact => call("compact", Writes, Value::Null, Text(store::compact)),
         Verb::Info => call("info", Reads, Value::Null, Text(store::facts)),
         Verb::Diff(_)
         | Verb::Doctor(_)

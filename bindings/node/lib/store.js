@@ -394,6 +394,7 @@ define(Store, calls, {
   verify: { verb: 'verify', args: none, shape: parsed },
   backup: { verb: 'backup', args: (to) => ({ to }), shape: parsed },
   space: { verb: 'space', args: none, shape: parsed },
+  compact: { verb: 'compact', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },
 });
 

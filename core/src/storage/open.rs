@@ -13,7 +13,7 @@ use super::shared::{Db, Shared};
 use super::stamp::Stamps;
 use super::trouble::{Place, io, text};
 use crate::error::{Error, Result};
-use redb::{BackendError, Builder, ConcurrencyMode, Database, DatabaseError};
+use redb::{BackendError, Builder, CompactionError, ConcurrencyMode, Database, DatabaseError};
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{ErrorKind, Read as _, Seek};
@@ -253,6 +253,25 @@ fn for_reading_within(place: &Place, will_write: bool, patience: Patience) -> Re
         Ok(db) => Ok(Db::ReadOnly(db)),
         Err(error) => Err(place.open(error, patience.waited())),
     }
+}
+
+/// Moves pages to the front and cuts the file. By an opening of its own, which to the others is one more process: redb
+/// lets no transaction begin meanwhile, and refuses if one is running.
+pub(super) fn compact(place: &Place, patience: Patience) -> Result<()> {
+    let (mut db, _) = for_writing(place, patience)?;
+    place.guarded(|| {
+        // Each call moves what it can; the last one moves nothing.
+        loop {
+            match db.compact() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(CompactionError::TransactionInProgress) => return Err(place.busy(patience.waited())),
+                Err(CompactionError::Storage(error)) => return Err(place.storage(error)),
+                Err(other) => return Err(place.refused(other.to_string())),
+            }
+        }
+        db.close().map_err(|error| place.open(error, patience.waited()))
+    })
 }
 
 /// Opens the file for reading and writing; makes the engine's structures in an empty one.

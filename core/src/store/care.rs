@@ -25,6 +25,16 @@ pub struct Backup {
     pub events: u64,
 }
 
+/// What a compaction did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// The size of the file before.
+    pub bytes_before: u64,
+    /// Its size now.
+    pub bytes: u64,
+}
+
 /// What takes the space of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -106,18 +116,35 @@ impl Store {
         })
     }
 
-    /// What takes the space. Reads every entry once.
+    /// Makes the file as small as it can be: pages that were freed stay in it otherwise, for what comes later. Changes
+    /// nothing that is stored, so it is no event. Others may have the store open; their calls wait meanwhile.
     ///
     /// # Errors
-    /// Only if the file can't be read.
-    pub fn space(&self) -> Result<SpaceUse> {
+    /// `busy` if anybody is reading or writing at this moment; `read-only`, `storage`.
+    pub fn compact(&self) -> Result<Compacted> {
         self.recorder.wait();
+        let bytes_before = self.file_bytes()?;
+        self.engine.compact()?;
+        Ok(Compacted { bytes_before, bytes: self.file_bytes()? })
+    }
+
+    fn file_bytes(&self) -> Result<u64> {
         let path = self.path();
         let meta = std::fs::metadata(path).map_err(|error| Error::Storage {
             path: path.display().to_string(),
             reason: "the file could not be examined".to_owned(),
             source: Some(error),
         })?;
+        Ok(meta.len())
+    }
+
+    /// What takes the space. Reads every entry once.
+    ///
+    /// # Errors
+    /// Only if the file can't be read.
+    pub fn space(&self) -> Result<SpaceUse> {
+        self.recorder.wait();
+        let file_bytes = self.file_bytes()?;
         let (parts, mut largest_runs) = self.read(|tx| {
             let mut runs = Vec::new();
             let mut parts = Vec::new();
@@ -130,7 +157,7 @@ impl Store {
         largest_runs.sort_by_key(|run| std::cmp::Reverse(run.bytes));
         largest_runs.truncate(LARGEST);
         Ok(SpaceUse {
-            file_bytes: meta.len(),
+            file_bytes,
             entries: parts.iter().map(|part| part.entries).sum(),
             bytes: parts.iter().map(|part| part.key_bytes + part.value_bytes).sum(),
             parts,

@@ -215,12 +215,13 @@ fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
     }
     copy.settle()?;
     let store = OpenOptions::new().read_only(true).open(copy.part())?;
-    let report = store.verify()?;
+    // Whatever it says, what was saved is kept.
+    let broken = store.verify().map_or_else(|error| Some(error.to_string()), |report| report.broken);
     store.close()?;
     let entries = copy.entries();
     let path = to.display().to_string();
     let bytes = copy.name()?;
-    found.salvaged = Some(Salvaged { path, bytes, entries, ok: report.ok, broken: report.broken, left });
+    found.salvaged = Some(Salvaged { path, bytes, entries, ok: broken.is_none(), broken, left });
     Ok(())
 }
 

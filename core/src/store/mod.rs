@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use calibrate::CalibrateOptions;
 pub use call::{VERBS, call_doctor};
 pub use canaries::NewCanary;
-pub use care::{Backup, PartUse, RunUse, SpaceUse};
+pub use care::{Backup, Compacted, PartUse, RunUse, SpaceUse};
 pub use doctor::{Diagnosis, DoctorOptions, Finding, Left, Salvaged, doctor};
 pub use evaluate::RunOptions;
 pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};

@@ -429,6 +429,11 @@ Exit code: 0 healthy, 4 something is wrong.")]
     /// Show what takes the space
     #[command(after_help = "Example:\n  trialplate space")]
     Space,
+    /// Make the file as small as it can be
+    #[command(
+        after_help = "Example:\n  trialplate compact\n\nNobody may be reading or writing at that moment."
+    )]
+    Compact,
     /// Show the store: its path, how many events it holds, when it last changed
     #[command(after_help = "Example:\n  trialplate info")]
     Info,

@@ -105,6 +105,10 @@ pub(crate) fn space(v: &Value, style: &Style) -> String {
     file + &parts.or("parts") + &runs
 }
 
+pub(crate) fn compact(v: &Value, _: &Style) -> String {
+    format!("{}, before {}\n", size(&v["bytes"]), size(&v["bytes_before"]))
+}
+
 pub(crate) fn doctor(v: &Value, style: &Style) -> String {
     let mut out = if v["ok"] == true {
         let events = super::count(&v["events"], "event", "events");

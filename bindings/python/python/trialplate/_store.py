@@ -989,6 +989,16 @@ class Store(_native.Store):
         """What takes the space: the parts of the store, and the largest runs. Reads every entry once."""
         return records.SpaceUse.from_dict(self._call("space"))
 
+    def compact(self) -> dict[str, int]:
+        """Makes the file as small as it can be: `bytes_before` and `bytes`. Others may have it open; their calls wait.
+
+        Raises:
+            BusyError: if anybody is reading or writing at this moment.
+            RefusedError: `read-only`.
+            StorageError.
+        """
+        return dict(self._call("compact"))
+
     def info(self) -> dict[str, Any]:
         """The path, how many events there are, when the last one was."""
         return dict(self._call("info"))

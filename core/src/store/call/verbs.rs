@@ -305,6 +305,10 @@ verbs! {
         arguments::<args::Nothing>(a)?;
         result(store.space()?)
     },
+    "compact" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        result(store.compact()?)
+    },
     "doctor" => |store, a| super::diagnose(store.path(), arguments(a)?),
     "scorer" => |_, a| {
         // Makes a scorer's identity visible before a run uses it.

@@ -140,3 +140,63 @@ fn space_counts_what_is_there() {
     assert!(space.bytes < space.file_bytes);
     assert_eq!(space, store.space().unwrap());
 }
+
+#[test]
+fn compacting_shrinks_the_file_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.tp");
+    let store = Store::open(&path).unwrap();
+    let other = Store::open(&path).unwrap();
+    store.publish("a", Content::text("x"), Default::default()).unwrap();
+    let large = "a long text ".repeat(20_000);
+    for number in 0..10u32 {
+        let key = format!("large {number}");
+        let value = large.clone().into_bytes();
+        store
+            .engine
+            .write(move |tx| tx.put(crate::storage::kv::Space::Traces, key.as_bytes(), &value))
+            .unwrap();
+    }
+    for number in 0..10u32 {
+        let key = format!("large {number}");
+        store.engine.write(move |tx| tx.delete(crate::storage::kv::Space::Traces, key.as_bytes())).unwrap();
+    }
+    let events = store.events(0, 100).unwrap();
+    // Somebody reads: not now.
+    let refused = other.read(|_| Ok(store.compact().unwrap_err().code())).unwrap();
+    assert_eq!(refused, "busy");
+    let compacted = store.compact().unwrap();
+    assert!(compacted.bytes * 2 < compacted.bytes_before, "{compacted:?}");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), compacted.bytes);
+    for store in [&store, &other] {
+        assert_eq!(store.events(0, 100).unwrap(), events);
+        assert!(store.verify().unwrap().ok);
+    }
+    other.publish("a", Content::text("y"), Default::default()).unwrap();
+    assert_eq!(store.events(0, 100).unwrap().len(), events.len() + 1);
+    drop((store, other));
+    let store = crate::OpenOptions::new().read_only(true).open(&path).unwrap();
+    assert_eq!(store.compact().unwrap_err().code(), "read-only");
+    assert!(crate::doctor(&path, &crate::DoctorOptions { deep: true, ..Default::default() }).unwrap().ok);
+}
+
+#[test]
+fn compacting_beside_writers_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store.tp")).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for name in ["a", "b"] {
+            let (store, stop) = (&store, &stop);
+            threads.spawn(move || keep_writing(store, name, stop));
+        }
+        for _ in 0..10 {
+            match store.compact() {
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.code(), "busy"),
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(store.verify().unwrap().ok);
+}
