@@ -219,7 +219,7 @@ fn middle(low: &[u8], high: &[u8]) -> Option<Vec<u8>> {
         u64::from_be_bytes(bytes)
     };
     let (a, b) = (number(low), number(high));
-    // A quarter of a million steps of the fourth byte: finer than any damaged page.
+    // No finer than 48 of the 64 bits: what lies closer together lies in the same damaged page.
     if b.saturating_sub(a) < 1 << 16 {
         return None;
     }
