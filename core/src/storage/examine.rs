@@ -26,6 +26,9 @@ pub(crate) struct Examined {
     pub(crate) bytes: u64,
 }
 
+/// Takes an entry that could be read.
+pub(crate) type Keep<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
+
 /// A stretch of keys in which nothing could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
@@ -127,11 +130,7 @@ impl Examined {
     }
 
     /// Hands every entry of a part that can be read to `keep`, and tells the stretches in between.
-    pub(crate) fn rescue(
-        &self,
-        space: Space,
-        keep: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>,
-    ) -> Result<Vec<Gap>> {
+    pub(crate) fn rescue(&self, space: Space, keep: Keep<'_>) -> Result<Vec<Gap>> {
         let mut gaps = Vec::new();
         let mut looks = LOOKS;
         let mut open = vec![(Vec::new(), None::<Vec<u8>>)];
@@ -163,14 +162,7 @@ impl Examined {
     }
 
     /// Reads in one direction until the end or the damage. Only an error of `keep` is an error.
-    fn run(
-        &self,
-        space: Space,
-        low: &[u8],
-        high: &[u8],
-        order: Order,
-        keep: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>,
-    ) -> Result<Run> {
+    fn run(&self, space: Space, low: &[u8], high: &[u8], order: Order, keep: Keep<'_>) -> Result<Run> {
         let mut last: Option<Vec<u8>> = None;
         let mut failed = None;
         let read = self.read(|tx| {
