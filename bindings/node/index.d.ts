@@ -1106,6 +1106,65 @@ export interface Report {
   exposures: number;
 }
 
+/** A copy of the store that was made. */
+export interface Backup {
+  path: string;
+  /** The size of the file. */
+  bytes: number;
+  entries: number;
+  events: number;
+}
+/** What takes the space of a store. */
+export interface SpaceUse {
+  /** The size of the file. */
+  fileBytes: number;
+  entries: number;
+  /** Of all keys and values. */
+  bytes: number;
+  parts: PartUse[];
+  /** At most ten, the largest first. */
+  largestRuns: RunUse[];
+}
+export interface DoctorOptions {
+  /** Also check every link as `verify` does, and name every entry that can't be read. */
+  deep?: boolean;
+  /** Copy what can be read into a new file of this name. */
+  salvage?: string;
+}
+/** What `doctor` found. */
+export interface Diagnosis {
+  ok: boolean;
+  path: string;
+  /** The size of the file. */
+  bytes: number;
+  /** Events whose hash chain holds. */
+  events: number;
+  findings: { code: string; text: string }[];
+  report: Report | null;
+  salvaged: Salvaged | null;
+}
+export interface Salvaged {
+  path: string;
+  bytes: number;
+  entries: number;
+  /** Whether the new file verifies. */
+  ok: boolean;
+  broken: string | null;
+  /** What could not be saved: an entry, or the stretch from the key to `until`. */
+  left: { part: PartUse['part']; key: string; until: string | null; reason: string }[];
+}
+export interface PartUse {
+  part: 'objects' | 'refs' | 'log' | 'rows' | 'traces';
+  entries: number;
+  keyBytes: number;
+  valueBytes: number;
+}
+export interface RunUse {
+  run: string;
+  rows: number;
+  bytes: number;
+}
+
 export interface CanaryOptions {
   /** @default the prompt that `version` is of */
   prompt?: string;
@@ -1331,6 +1390,12 @@ export class Store {
 
   events(options?: { after?: number; limit?: number }): Event[];
   verify(): Report;
+  /** Copies the store as it is now into a new file, while others read and write, and verifies the copy. */
+  backup(to: string): Backup;
+  /** What takes the space. */
+  space(): SpaceUse;
+  /** Makes the file as small as it can be; nobody may be reading or writing at that moment. */
+  compact(): { bytesBefore: number; bytes: number };
   info(): { path: string; events: number; lastEventAt: string | null; version: string; [key: string]: any };
   /** Changes whenever a `get` by label may answer differently. */
   registryEpoch(): number;
@@ -1347,6 +1412,8 @@ export class Store {
 /** Opens a store; makes the file if it is missing. Any number of processes and threads may have it open. */
 export function open(path: string | URL, options?: OpenOptions): Store;
 
+/** What is wrong with a file, and what of it can be saved. Works on files that no longer open, and writes nothing to them. */
+export function doctor(path: string | URL, options?: DoctorOptions): Diagnosis;
 export const stats: {
   /** One procedure of the statistics by its name; inputs and result are the same in every language. */
   runCase(case_: { kind: string; inputs: Record<string, JsonInput> }): Record<string, any>;

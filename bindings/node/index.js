@@ -1,5 +1,6 @@
 'use strict';
 
+const { fileURLToPath } = require('node:url');
 const { Check, Gate, Scorer, output } = require('./lib/helpers.js');
 const { Canary } = require('./lib/canary.js');
 const { Dataset } = require('./lib/dataset.js');
@@ -9,10 +10,17 @@ const { Run } = require('./lib/run.js');
 const { Store } = require('./lib/store.js');
 const { TrialplateError, native } = require('./lib/errors.js');
 const { encode } = require('./lib/json.js');
-const { runCase } = require('./native.js');
+const { camel, snake } = require('./lib/names.js');
+const { doctor: examine, runCase } = require('./native.js');
 
 function open(path, options) {
   return new Store(path, options);
+}
+
+function doctor(path, options) {
+  const file = path instanceof URL ? fileURLToPath(path) : String(path);
+  const text = encode(snake(options), 'options');
+  return camel(JSON.parse(native(() => examine(file, text))));
 }
 
 const stats = {
@@ -22,4 +30,4 @@ const stats = {
   },
 };
 
-module.exports = { Canary, Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats };
+module.exports = { Canary, Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, doctor, open, output, stats };

@@ -1,4 +1,4 @@
 import trialplate from './index.js';
 
-export const { Canary, Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, open, output, stats } = trialplate;
+export const { Canary, Check, Dataset, Experiment, Gate, Prompt, Run, Scorer, Store, TrialplateError, doctor, open, output, stats } = trialplate;
 export default trialplate;

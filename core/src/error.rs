@@ -123,6 +123,10 @@ pub enum Error {
         "the experiment is registered already, and differently; a plan is frozen: choose another name experiment=`{experiment}` plan=`{plan}`"
     )]
     ExperimentExists { experiment: String, plan: String },
+    #[error(
+        "there is a file of this name, and none is ever replaced; give a path that is free path=`{path}`"
+    )]
+    FileExists { path: String },
 
     // ---- conflict
     #[error("the experiment has ended; register another one experiment=`{experiment}` state=`{state}`")]
@@ -332,6 +336,7 @@ impl Error {
             Error::TraceExists { .. } => ("trace-exists", AlreadyExists),
             Error::CanaryExists { .. } => ("canary-exists", AlreadyExists),
             Error::ExperimentExists { .. } => ("experiment-exists", AlreadyExists),
+            Error::FileExists { .. } => ("file-exists", AlreadyExists),
             Error::ExperimentEnded { .. } => ("experiment-ended", Conflict),
             Error::LayerFull { .. } => ("layer-full", Conflict),
             Error::LabelMoved { .. } => ("label-moved", Conflict),

@@ -108,7 +108,8 @@ pub use prompts::render::Compiled;
 pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
-    CalibrateOptions, Checked, ConcludeOptions, Conclusion, Durability, ExposeOptions, LiveFilter,
-    MoveOptions, NewCanary, OpenOptions, PromoteOptions, Report, RunOptions, Store, TraceFilter, TracePage,
-    VERBS,
+    Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
+    Durability, ExposeOptions, Finding, Left, LiveFilter, MoveOptions, NewCanary, OpenOptions, PartUse,
+    PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter, TracePage, VERBS,
+    call_doctor, doctor,
 };

@@ -317,6 +317,10 @@ VERBS = {
     "canary_dismiss": names("name", reason=text),
     "events": names(after=text, limit=text),
     "verify": names(),
+    "backup": names("to"),
+    "space": names(),
+    "compact": names(),
+    "doctor": names(deep=switch, salvage=text),
     "info": names(),
 }
 
@@ -362,7 +366,7 @@ class Program:
                 result = self.call(file, verb, args)
                 return result, result
 
-            play(steps, call)
+            play(steps, call, folder)
 
 
 def found():

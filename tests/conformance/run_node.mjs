@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { open } from '../../bindings/node/index.mjs';
+import { doctor, open } from '../../bindings/node/index.mjs';
 
 const FOLDER = path.dirname(fileURLToPath(import.meta.url));
 
@@ -199,12 +199,17 @@ const VERBS = {
   canary_dismiss: (s, a) => s.canary(a.name).dismiss(a.reason),
   events: (s, a) => ({ events: s.events(a) }),
   verify: (s) => s.verify(),
+  backup: (s, a) => s.backup(a.to),
+  space: (s) => s.space(),
+  compact: (s) => s.compact(),
+  doctor: (s, a) => doctor(s.path, a),
   info: (s) => s.info(),
 };
 
-function play(steps, store) {
-  const values = new Map();
-  const plains = new Map();
+function play(steps, store, folder) {
+  // A path that is free.
+  const plains = new Map([['copy', path.join(folder, 'copy.tp')]]);
+  const values = new Map(plains);
   steps.forEach((step, i) => {
     const at = `step ${i + 1} (${step.call})`;
     let whole;
@@ -240,7 +245,7 @@ for (const file of fs.readdirSync(FOLDER).filter((name) => name.endsWith('.json'
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trialplate-conformance-'));
     const store = open(path.join(folder, 'store.tp'));
     try {
-      play(scenario.steps, store);
+      play(scenario.steps, store, folder);
       passed++;
     } catch (error) {
       failed++;

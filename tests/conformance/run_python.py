@@ -184,6 +184,10 @@ VERBS = {
     "canary_dismiss": of_canary("dismiss", "reason"),
     "events": listed("events", method("events")),
     "verify": method("verify"),
+    "backup": method("backup", "to"),
+    "space": method("space"),
+    "compact": method("compact"),
+    "doctor": lambda store, a: trialplate.doctor(store.path, **a),
     "info": method("info"),
 }
 
@@ -202,7 +206,7 @@ def one(steps):
                 raise Failed(error.code, str(error), plain(verdict) if verdict is not None else None) from None
             return json.loads(json.dumps(plain(result))), result
 
-        play(steps, call)
+        play(steps, call, folder)
         if not store.verify().ok:
             raise Mismatch("verify says that the store is broken")
 

@@ -99,9 +99,11 @@ def fits(expected, actual, at):
     return None
 
 
-def play(steps, call):
-    """Runs the steps. `call(verb, args)` gives (result as plain JSON, what to keep if it is saved whole)."""
-    values, plain = {}, {}
+def play(steps, call, folder):
+    """Runs the steps, with a folder for files. `call(verb, args)` gives (result as plain JSON, what to keep if it is saved whole)."""
+    # A path that is free.
+    plain = {"copy": str(Path(folder) / "copy.tp")}
+    values = dict(plain)
     for position, step in enumerate(steps, 1):
         at = f"step {position} ({step['call']})"
         code = step.get("error")

@@ -130,7 +130,9 @@ fn member<'v>(value: &'v Value, path: &str) -> &'v Value {
 fn play(scenario: &Scenario) -> Result<(), String> {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path().join("store.tp")).map_err(|e| e.to_string())?;
-    let mut saved = BTreeMap::new();
+    // A path that is free.
+    let copy = dir.path().join("copy.tp").display().to_string();
+    let mut saved = BTreeMap::from([("copy".to_owned(), Value::from(copy))]);
     for (i, step) in scenario.steps.iter().enumerate() {
         let known = ["call", "args", "expect", "error", "verdict", "save", "note"];
         assert!(step.keys().all(|key| known.contains(&key.as_str())), "{scenario:?}: step {i}: {step:?}");

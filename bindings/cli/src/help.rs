@@ -90,7 +90,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "canaries",
         ],
     ),
-    ("Store", &["events", "verify", "info", "stats", "call", "completions"]),
+    (
+        "Store",
+        &["events", "verify", "backup", "doctor", "space", "compact", "info", "stats", "call", "completions"],
+    ),
 ];
 
 const AFTER: &str = "\

@@ -80,6 +80,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
             print::out(&String::from_utf8_lossy(&script))?;
             return Ok(0);
         }
+        Verb::Doctor(a) => return doctor(a, &global),
         Verb::Diff(a) => {
             let find = |name: &str, label: &str| labelled(&open(&global, Reads)?, name, label);
             call("diff", Reads, a.arguments(find)?, Text(print::registry::diff))
@@ -200,8 +201,12 @@ fn plan(verb: Verb) -> Result<Call> {
             code: |report| if report["ok"] == true { 0 } else { fail::OTHER },
             ..call("verify", Reads, Value::Null, Text(store::verify))
         },
+        Verb::Backup(a) => call("backup", Reads, flags(a)?, Text(store::backup)),
+        Verb::Space => call("space", Reads, Value::Null, Text(store::space)),
+        Verb::Compact => call("compact", Writes, Value::Null, Text(store::compact)),
         Verb::Info => call("info", Reads, Value::Null, Text(store::facts)),
         Verb::Diff(_)
+        | Verb::Doctor(_)
         | Verb::StartRun(_)
         | Verb::Apply(_)
         | Verb::Eval(_)
@@ -252,6 +257,9 @@ const READING: &[&str] = &[
     "canary_history",
     "events",
     "verify",
+    "backup",
+    "doctor",
+    "space",
     "scorer",
     "info",
 ];
@@ -276,9 +284,23 @@ fn raw(a: store::Call, global: &Global) -> Result<u8> {
     Ok(match verb.as_str() {
         "check" => fail::outcome_code(&result),
         "canary_record" | "canary_status" => fail::canary_code(&result),
-        "verify" if result["ok"] != true => fail::OTHER,
+        "verify" | "doctor" if result["ok"] != true => fail::OTHER,
         _ => 0,
     })
+}
+
+/// Not through a store: the file need not open as one.
+fn doctor(a: store::Doctor, global: &Global) -> Result<u8> {
+    // The engine panics on damaged pages, which the core turns into findings; it need not be said twice.
+    std::panic::set_hook(Box::new(|_| {}));
+    let found = trialplate::call_doctor(path(global)?, &flags(a)?.to_string())?;
+    let value: Value = serde_json::from_str(&found).unwrap_or_default();
+    print::out(&if global.json {
+        format!("{found}\n")
+    } else {
+        print::store::doctor(&value, &Style::of_stdout())
+    })?;
+    Ok(if value["ok"] == true { 0 } else { fail::OTHER })
 }
 
 /// Procedures of the statistics, a line of JSON each.

@@ -392,6 +392,9 @@ define(Store, calls, {
   },
   events: { verb: 'events', args: snake, shape: member('events') },
   verify: { verb: 'verify', args: none, shape: parsed },
+  backup: { verb: 'backup', args: (to) => ({ to }), shape: parsed },
+  space: { verb: 'space', args: none, shape: parsed },
+  compact: { verb: 'compact', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },
 });
 

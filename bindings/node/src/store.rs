@@ -176,6 +176,12 @@ pub fn verbs() -> Vec<String> {
     trialplate::VERBS.iter().map(|verb| (*verb).to_owned()).collect()
 }
 
+/// What is wrong with a file, which need not open as a store.
+#[napi]
+pub fn doctor(path: String, arguments: String) -> Result<String> {
+    guarded(|| trialplate::call_doctor(&path, &arguments))
+}
+
 /// One procedure of the statistics, by its name.
 #[napi]
 pub fn run_case(kind: String, inputs: String) -> Result<String> {

@@ -26,11 +26,19 @@ fn run_case(py: Python<'_>, kind: &str, inputs: &str) -> PyResult<String> {
     })
 }
 
+/// What is wrong with a file, which need not open as a store; arguments and result as JSON.
+#[pyfunction]
+fn doctor(py: Python<'_>, path: std::path::PathBuf, arguments: &str) -> PyResult<String> {
+    errors::detached(py, || trialplate::call_doctor(&path, arguments))
+}
+
 /// The native half of the package.
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::doctor;
     #[pymodule_export]
     use super::run_case;
     #[pymodule_export]

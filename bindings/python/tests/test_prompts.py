@@ -4,6 +4,7 @@ import pickle
 import sys
 import time
 import weakref
+from pathlib import Path
 
 import trialplate
 from helpers import StoreTest
@@ -179,6 +180,26 @@ class Prompts(StoreTest):
         self.assertEqual((v.params, v.prompt, v.tags), ({"a": [1]}, [{"role": "user", "content": "x"}], ["t"]))
         with self.assertRaises(AttributeError):
             v.name = "q"
+
+    def test_backup_space_and_doctor(self):
+        self.store.publish("p", "x", labels="production")
+        to = Path(self.store.path).with_name("copy.tp")
+        backup = self.store.backup(to)
+        self.assertEqual((backup.path, backup.bytes, backup.events), (str(to), to.stat().st_size, 2))
+        with self.fails("file-exists", trialplate.AlreadyExistsError):
+            self.store.backup(to)
+        with trialplate.open(to, read_only=True) as copy:
+            self.assertEqual(copy.get("p"), self.store.get("p"))
+        self.assertEqual([part.part for part in self.store.space().parts], ["objects", "refs", "log", "rows", "traces"])
+        self.assertTrue(trialplate.doctor(to, deep=True))
+        to.write_bytes(to.read_bytes()[:5000])
+        found = trialplate.doctor(to)
+        self.assertFalse(found)
+        self.assertIn("damaged", [finding.code for finding in found.findings])
+        to.write_text("no store")
+        self.assertEqual([finding.code for finding in trialplate.doctor(to).findings], ["not-a-store"])
+        with self.fails("store-not-found"):
+            trialplate.doctor(to.with_name("nowhere"))
 
     def test_events_and_verify(self):
         self.store.publish("p", "one", labels="production")

@@ -99,6 +99,11 @@ impl Engine {
         }
     }
 
+    /// Makes the file as small as it can be.
+    pub(crate) fn compact(&self) -> Result<()> {
+        super::open::compact(self.writable()?.place(), self.patience())
+    }
+
     /// The freshness stamp; see the file `stamp` for what may be concluded from it.
     #[inline]
     pub(crate) fn stamp(&self) -> Result<Stamp> {

@@ -234,6 +234,11 @@ pub(crate) fn rows(run: &RunId) -> Key {
     Key::new(b'R').raw(run.as_bytes())
 }
 
+/// The run in the key of a row.
+pub(crate) fn run_in_row(key: &[u8]) -> Option<[u8; 16]> {
+    Fields::of(key).raw()
+}
+
 /// In [`super::kv::Space::Log`].
 pub(crate) fn event(seq: u64) -> Key {
     events().u64(seq)

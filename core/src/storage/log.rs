@@ -108,6 +108,11 @@ pub(crate) fn entry(tx: &(impl Read + ?Sized), seq: u64) -> Result<Option<Event>
     tx.get(Space::Log, key.bytes())?.map(|value| read_entry(key.bytes(), &value)).transpose()
 }
 
+/// Whether an entry of the log's space can be read.
+pub(crate) fn check_entry(key: &[u8], value: &[u8]) -> Result<()> {
+    if key.starts_with(layout::events().bytes()) { read_entry(key, value).map(drop) } else { Ok(()) }
+}
+
 /// Visits the entries behind position `after`, oldest first.
 pub(crate) fn visit(tx: &dyn Read, after: u64, f: &mut dyn FnMut(Event) -> Result<Flow>) -> Result<()> {
     let Some(first) = after.checked_add(1) else { return Ok(()) };

@@ -3,15 +3,19 @@
 //! [`Engine`] is one open file. `kv` is the waist everything above stands on, `keys` the order of its
 //! keys. Below the waist: `table` puts redb behind it, `overlay`, `task` and `commit` let callers share a commit,
 //! `shared` is the one engine of a file in this process, `open` decides whether a file is ours. Dangerous and
-//! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?).
+//! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?). `copy` makes a
+//! new file from an open one; `examine` looks at a damaged one, through a `lens`.
 
 mod commit;
+pub(crate) mod copy;
 mod engine;
+pub(crate) mod examine;
 mod fork;
 mod holder;
 pub(crate) mod keys;
 pub(crate) mod kv;
 pub(crate) mod layout;
+mod lens;
 pub(crate) mod log;
 #[cfg(test)]
 mod memory;

@@ -13,7 +13,7 @@ use super::shared::{Db, Shared};
 use super::stamp::Stamps;
 use super::trouble::{Place, io, text};
 use crate::error::{Error, Result};
-use redb::{BackendError, Builder, ConcurrencyMode, Database, DatabaseError};
+use redb::{BackendError, Builder, CompactionError, ConcurrencyMode, Database, DatabaseError};
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{ErrorKind, Read as _, Seek};
@@ -43,6 +43,10 @@ pub(super) struct Door {
 }
 
 impl Door {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(super) fn file_id(&self) -> FileId {
         self.place.file
     }
@@ -103,6 +107,12 @@ fn look(file: &File) -> std::io::Result<Look> {
     Ok(if blank && ours && len == NEW_FILE { Look::Unfinished } else { Look::Foreign })
 }
 
+/// Whether the file is the engine's at all.
+pub(super) fn is_engine(door: &Door) -> Result<bool> {
+    let look = look(&door.file).map_err(|error| io(&door.place.path, "the file could not be read", error))?;
+    Ok(matches!(look, Look::Engine))
+}
+
 /// Opens what is behind the door, and makes sure that it is a store.
 pub(super) fn open(door: Door, options: &EngineOptions) -> Result<Shared> {
     let Door { file, place } = door;
@@ -135,6 +145,17 @@ pub(super) fn open(door: Door, options: &EngineOptions) -> Result<Shared> {
     Ok(shared)
 }
 
+/// Whether the store's record is one, and of a format that we can read.
+pub(super) fn parse_record(record: &[u8], path: String) -> Result<()> {
+    let rest = record.strip_prefix(RECORD).and_then(|rest| rest.first_chunk::<4>());
+    let Some(format) = rest else { return Err(Error::NotAStore { path }) };
+    let found = u32::from_be_bytes(*format);
+    if found > FORMAT {
+        return Err(Error::NewerFormat { path, found, supported: FORMAT });
+    }
+    Ok(())
+}
+
 /// Reads the store's record, and writes it into a file that is wholly new.
 fn admit(shared: &Shared, read_only: bool, patience: Patience) -> Result<()> {
     let path = shared.place().text();
@@ -146,13 +167,7 @@ fn admit(shared: &Shared, read_only: bool, patience: Patience) -> Result<()> {
         })?;
         match record {
             Some(record) => {
-                let rest = record.strip_prefix(RECORD).and_then(|rest| rest.first_chunk::<4>());
-                let Some(format) = rest else { return Err(Error::NotAStore { path }) };
-                let found = u32::from_be_bytes(*format);
-                if found > FORMAT {
-                    return Err(Error::NewerFormat { path, found, supported: FORMAT });
-                }
-                return Ok(());
+                return parse_record(&record, path);
             }
             None if !bare => return Err(Error::NotAStore { path }),
             None if read_only => {
@@ -212,7 +227,7 @@ fn take_over(place: &Place, patience: Patience) -> Result<()> {
 }
 
 /// Opens the file of `place` again: every engine has a file description of its own, because locks belong to it.
-fn reopen(place: &Place, writable: bool) -> Result<File> {
+pub(super) fn reopen(place: &Place, writable: bool) -> Result<File> {
     let opened = OpenOptions::new().read(true).write(writable).open(&place.path);
     let file = opened.map_err(|error| io(&place.path, "the file could not be opened", error))?;
     let meta = file.metadata().map_err(|error| io(&place.path, "the file could not be examined", error))?;
@@ -222,7 +237,7 @@ fn reopen(place: &Place, writable: bool) -> Result<File> {
     Ok(file)
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
     builder
@@ -258,6 +273,25 @@ fn for_reading_within(place: &Place, will_write: bool, patience: Patience) -> Re
         Ok(db) => Ok(Db::ReadOnly(db)),
         Err(error) => Err(place.open(error, patience.waited())),
     }
+}
+
+/// Moves pages to the front and cuts the file. By an opening of its own, which to the others is one more process: redb
+/// lets no transaction begin meanwhile, and refuses if one is running.
+pub(super) fn compact(place: &Place, patience: Patience) -> Result<()> {
+    let (mut db, _) = for_writing(place, patience)?;
+    place.guarded(|| {
+        // Each call moves what it can; the last one moves nothing.
+        loop {
+            match db.compact() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(CompactionError::TransactionInProgress) => return Err(place.busy(patience.waited())),
+                Err(CompactionError::Storage(error)) => return Err(place.storage(error)),
+                Err(other) => return Err(place.refused(other.to_string())),
+            }
+        }
+        db.close().map_err(|error| place.open(error, patience.waited()))
+    })
 }
 
 /// Opens the file for reading and writing; makes the engine's structures in an empty one.

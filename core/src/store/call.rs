@@ -4,11 +4,13 @@
 //! read, defaults are filled in and results are shaped once. A verb's arguments are a struct here; an
 //! argument that it does not know is refused.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::Store;
+use super::{DoctorOptions, Store, doctor};
 use crate::codec::canonical::rounded_integer;
 use crate::error::{Error, Result};
 use crate::model::version::PromptVersion;
@@ -42,6 +44,19 @@ impl Store {
     pub fn call_for_version(&self, verb: &str, arguments: &str) -> Result<PromptVersion> {
         verbs::for_version(self, verb, parse(verb, arguments)?)
     }
+}
+
+/// The verb `doctor` on a file that may not open as a store: its arguments as a JSON object, its result as JSON text.
+///
+/// # Errors
+/// As [`doctor`] and [`Store::call`].
+pub fn call_doctor(path: impl AsRef<Path>, arguments: &str) -> Result<String> {
+    Ok(diagnose(path.as_ref(), self::arguments(parse("doctor", arguments)?)?)?.to_string())
+}
+
+fn diagnose(path: &Path, a: args::Doctor) -> Result<Value> {
+    let salvage = a.salvage.map(Into::into);
+    result(doctor(path, &DoctorOptions { deep: a.deep, salvage, ..Default::default() })?)
 }
 
 fn parse(verb: &str, text: &str) -> Result<Value> {

@@ -92,16 +92,19 @@ impl Store {
     /// Only if the file can't be read. What is wrong inside is in the report, the first broken link by name.
     pub fn verify(&self) -> Result<Report> {
         self.recorder.wait();
-        self.read(|tx| {
-            let mut report = Report::default();
-            match walk(tx, &mut report) {
-                Ok(()) => report.ok = true,
-                Err(Halt::Broken(text)) => report.broken = Some(text),
-                Err(Halt::Failed(error)) => return Err(error),
-            }
-            Ok(report)
-        })
+        self.read(report)
     }
+}
+
+/// What holds of one state of a store.
+pub(super) fn report(tx: &dyn Read) -> Result<Report> {
+    let mut report = Report::default();
+    match walk(tx, &mut report) {
+        Ok(()) => report.ok = true,
+        Err(Halt::Broken(text)) => report.broken = Some(text),
+        Err(Halt::Failed(error)) => return Err(error),
+    }
+    Ok(report)
 }
 
 fn walk(tx: &dyn Read, report: &mut Report) -> Checked {

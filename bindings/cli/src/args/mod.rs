@@ -416,6 +416,24 @@ Exit code: 0 quiet or baseline, 1 alarm, 3 cannot tell.")]
 
 Exit code: 0 all of it holds, 4 something is broken; the first broken link is named.")]
     Verify,
+    /// Copy the store into a new file, while others read and write, and verify the copy
+    #[command(after_help = "Example:\n  trialplate backup prompts-$(date +%F).tp")]
+    Backup(store::Backup),
+    /// Say what is wrong with a file, and save what can be read; writes nothing to it
+    #[command(after_help = "Examples:
+  trialplate doctor --deep
+  trialplate doctor --salvage saved.tp
+
+Exit code: 0 healthy, 4 something is wrong.")]
+    Doctor(store::Doctor),
+    /// Show what takes the space
+    #[command(after_help = "Example:\n  trialplate space")]
+    Space,
+    /// Make the file as small as it can be
+    #[command(
+        after_help = "Example:\n  trialplate compact\n\nNobody may be reading or writing at that moment."
+    )]
+    Compact,
     /// Show the store: its path, how many events it holds, when it last changed
     #[command(after_help = "Example:\n  trialplate info")]
     Info,

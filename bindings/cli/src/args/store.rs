@@ -32,6 +32,23 @@ pub(crate) struct Events {
     limit: Option<usize>,
 }
 
+#[derive(Args, Serialize)]
+pub(crate) struct Backup {
+    /// The new file; nothing is ever replaced
+    #[arg(value_name = "FILE")]
+    to: String,
+}
+
+#[derive(Args, Serialize)]
+pub(crate) struct Doctor {
+    /// Also check every link as `verify` does, and name every entry that can't be read
+    #[arg(long)]
+    deep: bool,
+    /// Copy what can be read into a new file
+    #[arg(long, value_name = "FILE")]
+    salvage: Option<String>,
+}
+
 #[derive(Args)]
 pub(crate) struct Call {
     /// The verb

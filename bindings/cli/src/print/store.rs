@@ -80,6 +80,82 @@ pub(crate) fn verify(v: &Value, style: &Style) -> String {
     }
 }
 
+pub(crate) fn backup(v: &Value, style: &Style) -> String {
+    format!(
+        "{} {}: {}, {}, {}\n",
+        style.good("copied and verified"),
+        text(&v["path"]),
+        super::count(&v["events"], "event", "events"),
+        super::count(&v["entries"], "entry", "entries"),
+        size(&v["bytes"])
+    )
+}
+
+pub(crate) fn space(v: &Value, style: &Style) -> String {
+    let mut parts = Table::new(style, &["part", ">entries", ">keys", ">values"]);
+    for part in each(&v["parts"]) {
+        parts.row([
+            text(&part["part"]),
+            part["entries"].to_string(),
+            size(&part["key_bytes"]),
+            size(&part["value_bytes"]),
+        ]);
+    }
+    let mut runs = Table::new(style, &["run", ">rows", ">bytes"]);
+    for run in each(&v["largest_runs"]) {
+        runs.row([text(&run["run"]), run["rows"].to_string(), size(&run["bytes"])]);
+    }
+    let file = format!("file {}, of which entries {}\n", size(&v["file_bytes"]), size(&v["bytes"]));
+    let runs = if each(&v["largest_runs"]).next().is_some() { runs.or("runs") } else { String::new() };
+    file + &parts.or("parts") + &runs
+}
+
+pub(crate) fn compact(v: &Value, _: &Style) -> String {
+    format!("{}, before {}\n", size(&v["bytes"]), size(&v["bytes_before"]))
+}
+
+pub(crate) fn doctor(v: &Value, style: &Style) -> String {
+    let mut out = if v["ok"] == true {
+        let events = super::count(&v["events"], "event", "events");
+        format!("{}: {events}, {}\n", style.good("healthy"), size(&v["bytes"]))
+    } else {
+        format!("{}\n", style.bad("something is wrong"))
+    };
+    for finding in each(&v["findings"]) {
+        out += &format!("{}: {}\n", text(&finding["code"]), super::one_line(&text(&finding["text"])));
+    }
+    let saved = &v["salvaged"];
+    if saved.is_object() {
+        let entries = super::count(&saved["entries"], "entry", "entries");
+        out += &format!("saved {entries} in {}, {}\n", text(&saved["path"]), size(&saved["bytes"]));
+        for left in each(&saved["left"]) {
+            let until = match left["until"].as_str() {
+                Some(until) => format!(" to {until}"),
+                None => String::new(),
+            };
+            let reason = super::one_line(&text(&left["reason"]));
+            out += &format!("left: {} {}{until}: {reason}\n", text(&left["part"]), text(&left["key"]));
+        }
+        out += &match saved["broken"].as_str() {
+            None => "every hash and every link of the new file holds\n".to_owned(),
+            Some(broken) => format!("the new file opens, but {}\n", super::one_line(broken)),
+        };
+    }
+    out
+}
+
+/// Bytes, in the unit that leaves at most four digits.
+fn size(bytes: &Value) -> String {
+    let mut size = bytes.as_u64().unwrap_or(0);
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if size < 10_000 {
+            return format!("{size} {unit}");
+        }
+        size /= 1024;
+    }
+    format!("{size} TiB")
+}
+
 pub(crate) fn scorer(v: &Value, style: &Style) -> String {
     let runs = if v["built_in"] == true {
         "built in: scored when a row is recorded"

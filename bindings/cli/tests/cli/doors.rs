@@ -19,6 +19,9 @@ fn verbs_that_cannot_begin_a_store_make_no_file() {
         &["history", "x", "production"],
         &["events"],
         &["verify"],
+        &["backup", "copy.tp"],
+        &["space"],
+        &["doctor"],
         &["info"],
         &["datasets"],
         &["dataset-schema", "d"],
@@ -35,6 +38,31 @@ fn verbs_that_cannot_begin_a_store_make_no_file() {
     let mut nowhere = shop.command(&["prompts"]);
     nowhere.env_remove("TRIALPLATE_FILE");
     assert_eq!(crate::said(nowhere, "").error(), (2, "usage"));
+}
+
+#[test]
+fn a_doctor_looks_at_what_does_not_open() {
+    let shop = Shop::new();
+    shop.ok(&["publish", "x", "--text", "t", "--label", "production"]);
+    assert!(shop.ok(&["doctor", "--deep"]).starts_with("healthy: 2 events"));
+    let whole = std::fs::read(shop.path()).unwrap();
+    let spoil = |keep: usize, with: u8| {
+        let mut bytes = whole.clone();
+        bytes[keep..].fill(with);
+        std::fs::write(shop.path(), bytes).unwrap();
+    };
+    spoil(4096, 0xA5);
+    let said = shop.run(&["doctor", "--deep", "--salvage", "saved.tp"]);
+    assert_eq!((said.code, said.err.as_str()), (4, ""), "{}", said.out);
+    assert!(said.out.starts_with("something is wrong\n"), "{}", said.out);
+    spoil(0, b'x');
+    let said = shop.run(&["doctor", "--json"]);
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &found["findings"][0]["code"]), (4, &json!("not-a-store")));
+    std::fs::write(shop.path(), whole).unwrap();
+    assert!(shop.ok(&["backup", "copy.tp"]).starts_with("copied and verified copy.tp: 2 events"));
+    assert_eq!(shop.run(&["backup", "copy.tp"]).error(), (4, "file-exists"));
+    assert!(shop.ok(&["space"]).contains("objects"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ from ._errors import (
     TrialplateError,
 )
 from ._native import PromptVersion, __version__
-from ._store import Store, open
+from ._store import Store, doctor, open
 
 # The rest is imported when it is used: a process that opens a store and gets a prompt needs none of it.
 TYPE_CHECKING = False
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from ._results import (
         Agreement,
+        Backup,
         Calibration,
         Change,
         CheckResult,
@@ -63,13 +64,16 @@ if TYPE_CHECKING:
         DatasetDiff,
         DatasetSchemas,
         DatasetVersion,
+        Diagnosis,
         Diff,
         Event,
         FigureComparison,
+        Finding,
         Histogram,
         Item,
         ItemComparison,
         LabelMove,
+        Left,
         LiveFigures,
         LiveGroup,
         LiveSummary,
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
         MetricSummary,
         Needed,
         NoiseFloor,
+        PartUse,
         Pending,
         Prompt,
         QuantileComparison,
@@ -87,6 +92,9 @@ if TYPE_CHECKING:
         Row,
         RunInfo,
         RunSummary,
+        RunUse,
+        Salvaged,
+        SpaceUse,
         StratumComparison,
         Trace,
         TracePage,
@@ -139,6 +147,7 @@ __all__ = [
     "AlreadyExistsError",
     "AnchorFigures",
     "Assignment",
+    "Backup",
     "BusyError",
     "Calibration",
     "Canary",
@@ -159,11 +168,13 @@ __all__ = [
     "DatasetDiff",
     "DatasetSchemas",
     "DatasetVersion",
+    "Diagnosis",
     "Diff",
     "Event",
     "Experiment",
     "ExperimentResult",
     "FigureComparison",
+    "Finding",
     "Gate",
     "GateRefused",
     "Histogram",
@@ -172,6 +183,7 @@ __all__ = [
     "Item",
     "ItemComparison",
     "LabelMove",
+    "Left",
     "LiveFigures",
     "LiveGroup",
     "LiveSummary",
@@ -183,6 +195,7 @@ __all__ = [
     "NoiseFloor",
     "NotFoundError",
     "Output",
+    "PartUse",
     "Pending",
     "Plan",
     "Prompt",
@@ -195,7 +208,10 @@ __all__ = [
     "Run",
     "RunInfo",
     "RunSummary",
+    "RunUse",
+    "Salvaged",
     "Scorer",
+    "SpaceUse",
     "StorageError",
     "Store",
     "StratumComparison",
@@ -208,6 +224,7 @@ __all__ = [
     "Withdrawal",
     "WorstCase",
     "__version__",
+    "doctor",
     "open",
     "stats",
 ]

@@ -1001,6 +1001,120 @@ class Report(Result):
 
 
 @_record
+class Backup(Result):
+    """A copy of the store that was made.
+
+    Attributes:
+        path: where it is.
+        bytes: the size of the file.
+        entries: entries that were copied.
+        events: events in its log.
+    """
+
+    path: str
+    bytes: int
+    entries: int
+    events: int
+
+
+@_record
+class PartUse(Result):
+    """What one part of a store takes: `objects`, `refs`, `log`, `rows` or `traces`."""
+
+    part: str
+    entries: int
+    key_bytes: int
+    value_bytes: int
+
+
+@_record
+class RunUse(Result):
+    """What the rows of a run take."""
+
+    run: str
+    rows: int
+    bytes: int
+
+
+@_record
+class SpaceUse(Result):
+    """What takes the space of a store.
+
+    Attributes:
+        file_bytes: the size of the file.
+        entries: entries in all.
+        bytes: bytes of all keys and values.
+        parts: the parts of the store.
+        largest_runs: at most ten, the largest first.
+    """
+
+    file_bytes: int
+    entries: int
+    bytes: int
+    parts: list[PartUse]
+    largest_runs: list[RunUse]
+
+
+@_record
+class Finding(Result):
+    """One thing that is wrong with a file, by a code and in words."""
+
+    code: str
+    text: str
+
+
+@_record
+class Left(Result):
+    """Something that could not be saved: an entry, or the stretch from the key to `until`."""
+
+    part: str
+    key: str
+    until: str | None
+    reason: str
+
+
+@_record
+class Salvaged(Result):
+    """A file into which everything readable was copied.
+
+    Attributes:
+        ok: whether the new file verifies; if not it opens all the same.
+        broken: what is broken in it, in words.
+        left: what was left behind.
+    """
+
+    path: str
+    bytes: int
+    entries: int
+    ok: bool
+    broken: str | None
+    left: list[Left]
+
+
+@_record
+class Diagnosis(Result):
+    """What `doctor` found. True if nothing is wrong.
+
+    Attributes:
+        bytes: the size of the file.
+        events: events whose hash chain holds.
+        report: what `verify` says; only with `deep`.
+        salvaged: what was saved; only if it was asked for.
+    """
+
+    ok: bool
+    path: str
+    bytes: int
+    events: int
+    findings: list[Finding]
+    report: Report | None
+    salvaged: Salvaged | None
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+@_record
 class Metric(Result):
     """What a metric declares about its scores."""
 

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from ._data import Dataset, Run
     from ._experiments import Experiment
     from ._results import (
+        Backup,
         Calibration,
         Comparison,
         DatasetVersion,
+        Diagnosis,
         Diff,
         Event,
         LabelMove,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         Metric,
         Prompt,
         Report,
+        SpaceUse,
         Trace,
         TracePage,
         Verdict,
@@ -971,6 +974,33 @@ class Store(_native.Store):
         """Checks every hash and every link: log, labels, verdicts, runs, datasets, versions, canaries, traces."""
         return records.Report.from_dict(self._call("verify"))
 
+    def backup(self, to: str | os.PathLike[str]) -> Backup:
+        """Copies the store as it is now into a new file, while others read and write, and verifies the copy.
+
+        Args:
+            to: a path that is free; nothing is ever replaced.
+
+        Raises:
+            AlreadyExistsError: `file-exists`.
+            CorruptError: `damaged` if the copy does not verify, which means that this store does not either.
+            StorageError.
+        """
+        return records.Backup.from_dict(self._call("backup", to=os.fspath(to)))
+
+    def space(self) -> SpaceUse:
+        """What takes the space: the parts of the store, and the largest runs. Reads every entry once."""
+        return records.SpaceUse.from_dict(self._call("space"))
+
+    def compact(self) -> dict[str, int]:
+        """Makes the file as small as it can be: `bytes_before` and `bytes`. Others may have it open; their calls wait.
+
+        Raises:
+            BusyError: if anybody is reading or writing at this moment.
+            RefusedError: `read-only`.
+            StorageError.
+        """
+        return dict(self._call("compact"))
+
     def info(self) -> dict[str, Any]:
         """The path, how many events there are, when the last one was."""
         return dict(self._call("info"))
@@ -979,6 +1009,30 @@ class Store(_native.Store):
 def _listed(values: Any) -> Any:
     """A list of what an iterator yields; anything else as it is, for the core to judge."""
     return list(values) if hasattr(values, "__next__") else values
+
+
+def doctor(
+    path: str | os.PathLike[str], deep: bool = False, salvage: str | os.PathLike[str] | None = None
+) -> Diagnosis:
+    """What is wrong with a file, and what of it can be saved.
+
+    Works on files that no longer open, and writes nothing to them. Others can read meanwhile, and their writes wait.
+
+    Args:
+        path: the file.
+        deep: also checks every link as `verify` does, and names every entry that can't be read.
+        salvage: copies what can be read into a new file of this name.
+
+    Raises:
+        NotFoundError: `store-not-found`.
+        BusyError: if a writer does not finish in time.
+        AlreadyExistsError: `file-exists`, of the file to salvage into.
+        StorageError.
+    """
+    import json
+
+    given = {"deep": deep, "salvage": None if salvage is None else os.fspath(salvage)}
+    return records.Diagnosis.from_dict(json.loads(_native.doctor(path, json.dumps(given))))
 
 
 def open(

@@ -230,6 +230,8 @@ arguments! {
     CanaryAnswer { name: String, reason: String }
     Events { #[serde(default)] after: u64, #[serde(default)] limit: Option<usize> }
     Nothing {}
+    Backup { to: String }
+    Doctor { #[serde(default)] deep: bool, #[serde(default)] salvage: Option<String> }
 }
 
 /// Trials are counted from 1.

@@ -300,6 +300,16 @@ verbs! {
         arguments::<args::Nothing>(a)?;
         result(store.verify()?)
     },
+    "backup" => |store, a| result(store.backup(&arguments::<args::Backup>(a)?.to)?),
+    "space" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        result(store.space()?)
+    },
+    "compact" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        result(store.compact()?)
+    },
+    "doctor" => |store, a| super::diagnose(store.path(), arguments(a)?),
     "scorer" => |_, a| {
         // Makes a scorer's identity visible before a run uses it.
         let scorer = Scorer::from_json(&a)?;

@@ -1,0 +1,209 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Diagnosis, DoctorOptions, doctor};
+use crate::storage::copy::END;
+use crate::storage::kv::{Flow, Order, Space};
+use crate::{Content, Store};
+
+type Entries = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
+/// A store with something in every part.
+fn fill(path: &Path) -> Store {
+    let store = Store::open(path).unwrap();
+    let call = |verb: &str, args: Value| -> Value {
+        serde_json::from_str(&store.call(verb, &args.to_string()).unwrap()).unwrap()
+    };
+    for number in 0..150 {
+        let content = Content::text(format!("{number} {{{{x}}}} {}", "word ".repeat(number % 40)));
+        store.publish(&format!("prompt {}", number % 7), content, Default::default()).unwrap();
+    }
+    for number in 0..7 {
+        call("set_label", json!({"name": format!("prompt {number}"), "label": "production", "version": 3}));
+    }
+    call("metric", json!({"name": "quality", "kind": "numeric", "direction": "higher"}));
+    let items: Vec<Value> = (0..60).map(|i| json!({"key": format!("k{i:02}"), "input": {"q": i}})).collect();
+    call("dataset_add", json!({"name": "d", "items": items}));
+    let run = call("start_run", json!({"prompt": "prompt 1", "version": 1, "dataset": "d"}))["id"].take();
+    let row = |i: u32| {
+        let text = "said ".repeat(i as usize);
+        json!({"key": format!("k{i:02}"), "trial": 1, "row": {"output": text, "scores": {"quality": 0.5}}})
+    };
+    call("record_all", json!({"run": run, "rows": (0..60).map(row).collect::<Vec<_>>()}));
+    call("finish_run", json!({"run": run}));
+    for number in 0..60 {
+        call("log", json!({"prompt": "prompt 2", "version": 1, "output": format!("answer {number}")}));
+    }
+    call("flush", json!({}));
+    store
+}
+
+fn entries(store: &Store) -> Entries {
+    let mut out = Entries::new();
+    let scan = |tx: &dyn crate::storage::kv::Read| {
+        for space in Space::ALL {
+            tx.scan(space, &[], &END, Order::Ascending, &mut |key, value| {
+                out.insert((space, key.to_vec()), value.to_vec());
+                Ok(Flow::Continue)
+            })?;
+        }
+        Ok(())
+    };
+    store.engine.read(scan).unwrap();
+    out
+}
+
+fn deep(path: &Path) -> Diagnosis {
+    doctor(path, &DoctorOptions { deep: true, ..Default::default() }).unwrap()
+}
+
+fn codes(found: &Diagnosis) -> Vec<&str> {
+    found.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn a_healthy_store_is_healthy_open_or_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.tp");
+    let store = fill(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let found = deep(&path);
+    assert!(found.ok && found.findings.is_empty(), "{found:?}");
+    assert_eq!(found.report.unwrap(), store.verify().unwrap());
+    let to = dir.path().join("saved.tp");
+    let found = doctor(&path, &DoctorOptions { salvage: Some(to.clone()), ..Default::default() }).unwrap();
+    let saved = found.salvaged.unwrap();
+    assert!(saved.ok && saved.left.is_empty());
+    assert_eq!(entries(&Store::open(&to).unwrap()), entries(&store));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing is written");
+    // Its locks are given back.
+    store.publish("a", Content::text("x"), Default::default()).unwrap();
+    store.close().unwrap();
+    assert!(deep(&path).ok);
+}
+
+#[test]
+fn what_is_no_store_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    assert_eq!(doctor(&path, &DoctorOptions::default()).unwrap_err().code(), "store-not-found");
+    for text in ["", "a text", &"x".repeat(100_000)] {
+        std::fs::write(&path, text).unwrap();
+        let found = deep(&path);
+        assert_eq!((found.ok, codes(&found)), (false, vec!["not-a-store"]));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    std::fs::remove_file(&path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let record = [&b"trialplate store\n"[..], &2u32.to_be_bytes(), &[0; 16]].concat();
+    let key = crate::storage::keys::Key::new(0).text("store");
+    store.engine.write(move |tx| tx.put(Space::Refs, key.bytes(), &record)).unwrap();
+    store.close().unwrap();
+    assert_eq!(codes(&deep(&path)), ["newer-format"]);
+}
+
+#[test]
+fn what_is_wrong_inside_is_named_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.tp");
+    let store = fill(&path);
+    let mut objects: Vec<Vec<u8>> = entries(&store)
+        .into_keys()
+        .filter(|(space, key)| *space == Space::Objects && key.len() == 32)
+        .map(|(_, key)| key)
+        .collect();
+    objects.truncate(2);
+    let spoilt = objects.clone();
+    store
+        .engine
+        .write(move |tx| {
+            tx.put(Space::Log, crate::storage::layout::event(5).bytes(), b"rubbish")?;
+            spoilt.iter().try_for_each(|key| tx.put(Space::Objects, key, b"rubbish"))
+        })
+        .unwrap();
+    let to = dir.path().join("saved.tp");
+    let options = DoctorOptions { deep: true, salvage: Some(to.clone()), ..Default::default() };
+    let found = doctor(&path, &options).unwrap();
+    assert!(!found.ok);
+    let of_records = found.findings.iter().filter(|finding| finding.text.starts_with("the entry")).count();
+    assert_eq!(of_records, 3, "{found:?}");
+    let saved = found.salvaged.unwrap();
+    assert!(!saved.ok && saved.broken.is_some());
+    assert_eq!(saved.left.len(), 3);
+    let before = entries(&store);
+    let after = entries(&Store::open(&to).unwrap());
+    assert_eq!(after.len(), before.len() - 3);
+    assert!(after.iter().all(|(key, value)| before.get(key) == Some(value)));
+}
+
+#[test]
+fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.tp");
+    let store = fill(&path);
+    let before = entries(&store);
+    store.close().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let pages = whole.len() / 4096;
+    assert!(pages > 60, "{pages}");
+    let mut noise = 0x9E37_79B9_7F4A_7C15u64;
+    let (mut sick, mut saved_all, mut saved_most, mut saved_some) = (0, 0, 0, 0);
+    let step = pages.div_ceil(40);
+    for page in (0..pages).step_by(step).chain(0..4) {
+        for with_noise in [false, true] {
+            let mut bytes = whole.clone();
+            for byte in &mut bytes[page * 4096..(page + 1) * 4096] {
+                noise ^= noise << 13;
+                noise ^= noise >> 7;
+                noise ^= noise << 17;
+                *byte = if with_noise { noise as u8 } else { 0 };
+            }
+            let at = format!("page {page}, noise {with_noise}");
+            let bad = dir.path().join("bad.tp");
+            std::fs::write(&bad, &bytes).unwrap();
+            let to = dir.path().join("saved.tp");
+            let _ = std::fs::remove_file(&to);
+            let options = DoctorOptions { deep: true, salvage: Some(to.clone()), ..Default::default() };
+            let found = doctor(&bad, &options).unwrap_or_else(|error| panic!("{at}: {error}"));
+            assert_eq!(std::fs::read(&bad).unwrap(), bytes, "{at}: nothing is written");
+            assert_eq!(found.ok, found.findings.is_empty());
+            let Some(saved) = found.salvaged.as_ref() else {
+                assert!(!found.ok, "{at}");
+                continue;
+            };
+            let after = entries(&Store::open(&to).unwrap());
+            // The unused pages hold nothing, so all is there.
+            if found.ok {
+                assert!(saved.ok && saved.left.is_empty(), "{at}: {saved:?}");
+                assert_eq!(after, before, "{at}");
+                continue;
+            }
+            sick += 1;
+            if after == before {
+                saved_all += 1;
+            } else {
+                saved_some += 1;
+                saved_most += usize::from(after.len() * 10 > before.len() * 8);
+                assert!(!saved.left.is_empty() || !saved.ok, "{at}: {found:?}");
+            }
+        }
+    }
+    let counts = format!("{sick} sick; all saved: {saved_all}, most: {saved_most}, some: {saved_some}");
+    assert!(sick > 20 && saved_some > 5 && saved_most * 2 > saved_some, "{counts}");
+}
+
+#[test]
+fn a_file_cut_short_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.tp");
+    let store = fill(&path);
+    store.close().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for part in [100, 4096, whole.len() / 3, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
+        std::fs::write(&path, &whole[..part]).unwrap();
+        let found = deep(&path);
+        assert!(!found.ok, "{part}");
+    }
+}
