@@ -14,8 +14,8 @@ use crate::stats::{self, BoundRule, Limit, Tolerance};
 
 /// A check shows that many items.
 pub(super) const SHOWN: usize = 10;
-/// If more than this share of the items lacks a score, there is no verdict.
-pub(super) const MAX_MISSING: f64 = 0.02;
+/// If more than this share of the items lacks a score, nobody asks what the worst would be.
+const MAX_MISSING: f64 = 0.02;
 
 /// Runs one check; `among` checks share the level at which a bound may say fail.
 pub(super) fn run(gate: &Gate, check: &Check, evidence: &Evidence, among: u64) -> Result<CheckResult> {
@@ -55,7 +55,7 @@ fn by_scores(
     let lack = format!("{} a score", lacking(look.missing, look.total));
     if look.missing as f64 > MAX_MISSING * look.total as f64 {
         let share = percent(look.missing as f64 / look.total as f64);
-        let because = format!("No verdict: {lack} ({share}; {} may).", percent(MAX_MISSING));
+        let because = format!("No verdict: {lack} ({share}).");
         withhold(&mut result, &because);
         return Ok(result);
     }
