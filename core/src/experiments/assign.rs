@@ -18,10 +18,6 @@ pub(crate) fn check_unit(unit: &str) -> Result<()> {
     Err(Error::InvalidArgument { argument: "unit".to_owned(), reason })
 }
 
-fn bucket(stored: &Stored, unit: &str) -> Result<u32> {
-    assign_bucket(Purpose::Variant.as_str(), &stored.plan().salt, unit, BUCKETS)
-}
-
 /// Why a unit takes no part, if so.
 fn why_not(stored: &Stored, unit: &str) -> Result<Option<&'static str>> {
     Ok(match stored.experiment.state {
@@ -40,17 +36,15 @@ fn why_not(stored: &Stored, unit: &str) -> Result<Option<&'static str>> {
 
 /// Which variant the law gives a unit, whatever it was exposed to before.
 pub(crate) fn by_law(stored: &Stored, unit: &str) -> Result<Assignment> {
-    let bucket = bucket(stored, unit)?;
+    let bucket = assign_bucket(Purpose::Variant.as_str(), &stored.plan().salt, unit, BUCKETS)?;
     let why = why_not(stored, unit)?;
     let variant = stored.table()?.variant(bucket).filter(|_| why.is_none());
     Ok(assignment(stored, unit, bucket, variant.map(|v| v as usize), why))
 }
 
-/// The assignment of a unit that keeps the variant it was exposed to.
-pub(crate) fn kept(stored: &Stored, unit: &str, variant: usize) -> Result<Assignment> {
-    let running = stored.experiment.state == ExperimentState::Running;
-    let why = (!running).then_some("ended");
-    Ok(assignment(stored, unit, bucket(stored, unit)?, running.then_some(variant), why))
+/// The same assignment for a unit that keeps the variant it was exposed to.
+pub(crate) fn kept(stored: &Stored, law: &Assignment, variant: usize) -> Assignment {
+    assignment(stored, &law.unit, law.bucket, Some(variant), None)
 }
 
 fn assignment(
@@ -73,17 +67,16 @@ fn assignment(
 }
 
 /// Whether what a unit was exposed to may differ from what the law says now: only then is a look into the store needed.
-pub(crate) fn may_be_kept(stored: &Stored, unit: &str) -> Result<bool> {
+pub(crate) fn may_be_kept(stored: &Stored, law: &Assignment) -> Result<bool> {
     if !stored.plan().sticky || stored.experiment.state != ExperimentState::Running {
         return Ok(false);
     }
-    if stored.tables.len() < 2 {
-        // The weights never changed; but a smaller coverage may have left an exposed unit outside.
-        return Ok(why_not(stored, unit)?.is_some());
+    // A smaller coverage may have left an exposed unit outside.
+    if law.why.is_some() {
+        return Ok(true);
     }
-    let bucket = bucket(stored, unit)?;
-    let now = stored.table()?.variant(bucket);
-    Ok(stored.tables.iter().any(|table| table.variant(bucket) != now) || why_not(stored, unit)?.is_some())
+    let now = stored.table()?.variant(law.bucket);
+    Ok(stored.tables.iter().any(|table| table.variant(law.bucket) != now))
 }
 
 /// The lowest free buckets of a layer.

@@ -3,7 +3,7 @@
 use super::counts::{arm, split};
 use super::exposures;
 use super::observe::{Asked, Seen, Unit, covariates, observe};
-use super::pairs::{self, Watch};
+use super::pairs;
 use super::record::Stored;
 use super::report::{ArmResult, ExperimentResult, SplitResult};
 use super::window::{self, Window};
@@ -50,7 +50,6 @@ pub(super) struct Case<'a> {
     /// The units that count, in the order of enrolment.
     pub(super) counted: Vec<&'a Unit>,
     pub(super) active: Vec<usize>,
-    pub(super) judge_changed: Option<Timestamp>,
     pub(super) best: Option<usize>,
     pub(super) result: ExperimentResult,
 }
@@ -105,24 +104,17 @@ impl<'a> Case<'a> {
             warnings,
             data_hash: None,
         };
-        Ok(Case {
-            stored,
-            plan,
-            seen,
-            now,
-            window,
-            until,
-            counted,
-            active,
-            judge_changed,
-            best: None,
-            result,
-        })
+        Ok(Case { stored, plan, seen, now, window, until, counted, active, best: None, result })
     }
 
     /// The variants that are compared with the control.
     fn compared(&self) -> Vec<usize> {
         self.active.iter().copied().filter(|arm| *arm != self.plan.control).collect()
+    }
+
+    /// The day on which the judge changed.
+    fn day(&self) -> Option<String> {
+        self.result.judge_changed.map(|at| at.to_string().chars().take(10).collect())
     }
 
     fn scale(&self) -> AbScale<'a> {
@@ -183,8 +175,8 @@ impl<'a> Case<'a> {
     }
 
     fn lock(&mut self) -> Result<()> {
-        let compared = self.compared();
-        let day = self.judge_changed.map(|at| at.to_string().chars().take(10).collect::<String>());
+        let (plan, compared) = (self.plan, self.compared());
+        let day = self.day();
         let split = self.result.split.clone();
         let units: u64 = self.result.arms.iter().map(|arm| arm.units - arm.in_two_arms).sum();
         let missing: u64 = self.result.arms.iter().map(|arm| arm.missing).sum();
@@ -192,8 +184,9 @@ impl<'a> Case<'a> {
         let closed = self.window.end.is_none();
         self.result.is_final = !closed && day.is_none();
 
-        let watch = Watch::of(self.stored, &self.counted, self.until);
-        self.result.harm = watch.harm(&compared)?;
+        let watches = pairs::harm(self.stored, &self.counted, self.until, &compared)?;
+        self.result.harm =
+            watches.iter().map(|(variant, watch)| pairs::harm_shown(plan, *variant, watch)).collect();
         let Some(&first) = compared.first() else {
             self.say(
                 AbVerdict::Undecided,
@@ -202,14 +195,9 @@ impl<'a> Case<'a> {
             return Ok(());
         };
         let broken = split.mismatch || day.is_some();
-        if let ([harm], false) = (self.result.harm.as_slice(), broken)
-            && let Some(at) = harm.stopped_at
+        if let ([(_, watch)], false) = (watches.as_slice(), broken)
+            && let Some(sentence) = watch.sentence()
         {
-            let sentence = format!(
-                "**Stopped: B is worse.** After {} pairs the data rule out \"B is as good as A\" at any stopping time (harm guard, {}).",
-                count(at),
-                percent(harm.alpha)
-            );
             self.result.stopped_by = Some("harm_guard".to_owned());
             self.result.is_final = true;
             self.say(AbVerdict::BWorse, self.named(first, &sentence));
@@ -255,13 +243,12 @@ impl<'a> Case<'a> {
     }
 
     fn anytime(&mut self) -> Result<()> {
-        let day = self.judge_changed.map(|at| at.to_string().chars().take(10).collect::<String>());
+        let day = self.day();
         let split = self.result.split.clone();
         let compared = self.compared();
         let &[variant] = compared.as_slice() else { return Ok(()) };
         let found = pairs::anytime(self.stored, &self.counted, variant)?;
-        let over = found.stopped_at.is_some() || found.pairs as u64 >= self.plan.n_planned;
-        let grace = (self.plan.grace_hours * 3_600e6) as i64;
+        let grace = self.plan.grace_micros();
         // Who came a moment ago is not missing.
         let late = |unit: &&&Unit| {
             unit.scored_at().is_none()
@@ -273,33 +260,11 @@ impl<'a> Case<'a> {
             arm.missing = units.filter(late).count() as u64;
         }
         self.result.missing_share = report.missing_share();
-        let broken = split.mismatch || day.is_some() || self.result.missing_share > 0.05;
-        let sentence = report.anytime_sentence(&found)?;
-        let verdict = if broken {
-            report.n_planned = 1;
-            report.verdict()?
-        } else if let (Some(_), Some(low), Some(high)) = (found.stopped_at, found.low, found.high) {
-            let (ci_low, ci_high) = if self.plan.higher_is_better() { (low, high) } else { (-high, -low) };
-            let margin = self.plan.min_effect;
-            stats::ab_verdict(stats::AbFacts {
-                ci_low,
-                ci_high,
-                margin,
-                n_planned: 1,
-                n_fewest: 1,
-                srm_p: None,
-                missing_share: 0.0,
-                judge_changed: false,
-            })?
-        } else if over {
-            AbVerdict::Undecided
-        } else {
-            AbVerdict::Collecting
-        };
+        let (verdict, sentence) = (report.anytime_verdict(&found)?, report.anytime_sentence(&found)?);
         if matches!(verdict, AbVerdict::BBetter | AbVerdict::BBetterSmall) {
             self.best = Some(variant);
         }
-        self.result.is_final = over && !broken;
+        self.result.is_final = !verdict.is_before_the_interval();
         if self.result.is_final {
             self.result.data_hash = Some(self.data_hash()?);
         }

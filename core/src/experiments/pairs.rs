@@ -8,9 +8,10 @@ use super::observe::Unit;
 use super::record::Stored;
 use super::report::{AnytimeResult, HarmResult};
 use crate::error::Result;
+use crate::model::experiment::Plan;
 use crate::model::time::Timestamp;
 use crate::stats::{
-    self, ASYMPTOTIC_UNITS, Anytime, ArmMoments, HARM_ALPHA, ScoreRange, SequencePlan, Status,
+    self, ASYMPTOTIC_UNITS, Anytime, ArmMoments, HARM_ALPHA, HarmWatch, ScoreRange, SequencePlan, Status,
 };
 
 /// Where the metric has no range, the interval is looked at whenever there are so many more units.
@@ -46,38 +47,34 @@ fn planned(stored: &Stored, mut units: [Vec<f64>; 2], ratio: (u64, u64)) -> [Vec
     units
 }
 
-/// The harm guard over what has been seen.
-pub(super) struct Watch<'a> {
-    stored: &'a Stored,
-    counted: &'a [&'a Unit],
+/// What the harm guard has seen of each variant; nothing where the plan has no guard, or weights were changed.
+pub(super) fn harm(
+    stored: &Stored,
+    counted: &[&Unit],
     until: Option<Timestamp>,
+    compared: &[usize],
+) -> Result<Vec<(usize, HarmWatch)>> {
+    let plan = stored.plan();
+    let (Some(range), true) = (range(stored), plan.harm_guard) else { return Ok(Vec::new()) };
+    let alpha = HARM_ALPHA / compared.len() as f64;
+    let of = |variant| first_values(counted, variant, until);
+    let mut found = Vec::new();
+    for &variant in compared {
+        let Some(ratio) = ratio(stored, variant) else { continue };
+        let [a, b] = planned(stored, [of(plan.control), of(variant)], ratio);
+        let higher = plan.higher_is_better();
+        found.push((variant, stats::harm_watch(&a, &b, ratio, range, higher, alpha, plan.n_planned)?));
+    }
+    Ok(found)
 }
 
-impl<'a> Watch<'a> {
-    pub(super) fn of(stored: &'a Stored, counted: &'a [&'a Unit], until: Option<Timestamp>) -> Watch<'a> {
-        Watch { stored, counted, until }
-    }
-
-    /// Whether each of the variants is stopped; nothing where the plan has no guard, or weights were changed.
-    pub(super) fn harm(&self, compared: &[usize]) -> Result<Vec<HarmResult>> {
-        let plan = self.stored.plan();
-        let (Some(range), true) = (range(self.stored), plan.harm_guard) else { return Ok(Vec::new()) };
-        let alpha = HARM_ALPHA / compared.len() as f64;
-        let mut found = Vec::new();
-        for &variant in compared {
-            let Some(ratio) = ratio(self.stored, variant) else { continue };
-            let of = |variant| first_values(self.counted, variant, self.until);
-            let [a, b] = planned(self.stored, [of(plan.control), of(variant)], ratio);
-            let higher = plan.higher_is_better();
-            let watch = stats::harm_watch(&a, &b, ratio, range, higher, alpha, plan.n_planned)?;
-            found.push(HarmResult {
-                variant: plan.variants.get(variant).map(|v| v.name.clone()).unwrap_or_default(),
-                pairs: watch.pairs as u64,
-                stopped_at: watch.stopped_at.map(|n| n as u64),
-                alpha,
-            });
-        }
-        Ok(found)
+/// For whoever reads the result: whether it stopped, and not how close it is.
+pub(super) fn harm_shown(plan: &Plan, variant: usize, watch: &HarmWatch) -> HarmResult {
+    HarmResult {
+        variant: plan.variants.get(variant).map(|v| v.name.clone()).unwrap_or_default(),
+        pairs: watch.pairs as u64,
+        stopped_at: watch.stopped_at.map(|n| n as u64),
+        alpha: watch.alpha,
     }
 }
 

@@ -46,8 +46,7 @@ pub(super) fn find(stored: &Stored, units: &[Unit], now: Timestamp) -> Result<Wi
     let Some(last) = places.get(cutoff - 1).map(|(i, _)| *i) else { return Ok(Window::default()) };
     let counted: Vec<&Unit> = units[..=last].iter().filter(|unit| !unit.in_two_arms).collect();
     let arrived = units[last].exposure.at;
-    let grace = (plan.grace_hours * 3_600e6) as i64;
-    let over = Timestamp::from_micros(arrived.as_micros().saturating_add(grace));
+    let over = Timestamp::from_micros(arrived.as_micros().saturating_add(plan.grace_micros()));
     let end = now.min(over);
     let scored = counted.iter().filter(|unit| unit.scored_at().is_some_and(|at| at <= end)).count();
     let enough = scored as f64 >= SCORED * counted.len() as f64;

@@ -240,6 +240,11 @@ impl Plan {
         self.direction == Direction::Higher
     }
 
+    /// How long scores are waited for, in microseconds.
+    pub(crate) fn grace_micros(&self) -> i64 {
+        (self.grace_hours * 3_600e6) as i64
+    }
+
     /// The position of a variant.
     pub(crate) fn position(&self, variant: &str) -> Option<usize> {
         self.variants.iter().position(|known| known.name == variant)

@@ -219,6 +219,41 @@ impl<'a> AbReport<'a> {
         Ok(self.verdict()?.sentence(self))
     }
 
+    /// The verdict in anytime mode: what breaks one in any mode, then what the sequence decided, and
+    /// `undecided` once all planned pairs are there.
+    ///
+    /// # Errors
+    /// As [`AbReport::verdict`].
+    ///
+    /// # Source
+    /// statistics.md, sections 2 and (d).
+    ///
+    /// # Examples
+    /// ```
+    /// use trialplate::stats::{AbReport, AbVerdict, ScoreRange, SequencePlan, ab_anytime};
+    /// let (report, range) = (AbReport::planned(100, 0.2), ScoreRange { min: 1.0, max: 5.0 });
+    /// let of = |b: &[f64]| ab_anytime(&vec![2.0; b.len()], b, (1, 1), range, SequencePlan::for_planned(0.05, 100));
+    /// assert_eq!(report.anytime_verdict(&of(&[4.0; 60])?)?, AbVerdict::BBetter);
+    /// assert_eq!(report.anytime_verdict(&of(&[1.0; 60])?)?, AbVerdict::BWorse);
+    /// assert_eq!(report.anytime_verdict(&of(&[2.0; 60])?)?, AbVerdict::Collecting);
+    /// assert_eq!(report.anytime_verdict(&of(&[2.0; 100])?)?, AbVerdict::Undecided);
+    /// # Ok::<(), trialplate::Error>(())
+    /// ```
+    pub fn anytime_verdict(&self, found: &Anytime) -> Result<AbVerdict> {
+        self.check()?;
+        if let Some(broken) = self.broken(false) {
+            return Ok(broken);
+        }
+        Ok(match (found.stopped_at, found.diff, found.low, found.high) {
+            (Some(_), Some(diff), Some(ci_low), Some(ci_high)) => {
+                let e = AbEstimate { diff, ci_low, ci_high }.good(self.higher_is_better);
+                by_interval(e.ci_low, e.ci_high, self.margin)
+            }
+            _ if found.pairs as u64 >= self.n_planned => AbVerdict::Undecided,
+            _ => AbVerdict::Collecting,
+        })
+    }
+
     /// What a person reads of an experiment in anytime mode. What breaks a verdict in any mode comes
     /// first here too.
     ///

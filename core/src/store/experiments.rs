@@ -167,14 +167,13 @@ impl Store {
     pub fn assign(&self, name: &str, unit: &str) -> Result<Assignment> {
         assign::check_unit(unit)?;
         let stored = self.stored_experiment(name)?;
-        if !assign::may_be_kept(&stored, unit)? {
-            return assign::by_law(&stored, unit);
+        let law = assign::by_law(&stored, unit)?;
+        if !assign::may_be_kept(&stored, &law)? {
+            return Ok(law);
         }
         self.recorder.wait();
-        match self.read(|tx| exposures::find(tx, stored.name(), unit))? {
-            Some(before) => assign::kept(&stored, unit, before.variant),
-            None => assign::by_law(&stored, unit),
-        }
+        let before = self.read(|tx| exposures::find(tx, stored.name(), unit))?;
+        Ok(before.map_or_else(|| law.clone(), |before| assign::kept(&stored, &law, before.variant)))
     }
 
     fn stored_experiment(&self, name: &str) -> Result<Arc<Stored>> {
@@ -305,15 +304,12 @@ fn conclude(
     label: Option<&Label>,
     reason: Option<&str>,
 ) -> Result<Concluded> {
-    let (mut stored, result) = lifecycle::settle(tx, author, name)?;
+    let (mut stored, mut result) = lifecycle::settle(tx, author, name)?;
     if stored.experiment.state == crate::model::experiment::ExperimentState::Concluded {
         return Err(Error::ExperimentEnded { experiment: name.to_string(), state: "concluded" });
     }
     if stored.experiment.result_id.is_none() {
-        return Err(Error::ExperimentNotDecided {
-            experiment: name.to_string(),
-            sentence: result.sentence.clone(),
-        });
+        return Err(Error::ExperimentNotDecided { experiment: name.to_string(), sentence: result.sentence });
     }
     let winner = result.winner.as_deref();
     let version = winner.and_then(|name| stored.plan().variants.iter().find(|v| v.name == name));
@@ -332,7 +328,6 @@ fn conclude(
     };
     let to = promoted.as_ref().and_then(|step| step.to);
     lifecycle::conclude(tx, author, &mut stored, (winner, to), reason)?;
-    let mut result = result.clone();
     result.state = stored.experiment.state;
     Ok(Ok(Conclusion { experiment: stored.experiment, result, promoted }))
 }
