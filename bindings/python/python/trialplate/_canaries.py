@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ._results import Result, ScorerRef, _record
+from ._results import OfStore, Result, ScorerRef, _record
 
 if TYPE_CHECKING:
     from ._data import Run
     from ._specs import ScorerLike
-    from ._store import Store
 
 
 @_record
@@ -182,21 +181,10 @@ class CanaryInfo(Result):
     warnings: list[str]
 
 
-class Canary(CanaryInfo):
+class Canary(OfStore, CanaryInfo):
     """A canary: the facts of `CanaryInfo`, and what records its runs and answers its alarms."""
 
     __slots__ = ("_store",)
-    if TYPE_CHECKING:
-        _store: Store
-
-    @classmethod
-    def _of(cls, store: Store, data: Mapping[str, Any]) -> Canary:
-        canary = cls.from_dict(data)
-        object.__setattr__(canary, "_store", store)
-        return canary
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Canary._of, (self._store, self._data)
 
     def status(self) -> CanaryStatus:
         """Where it stands."""

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._errors import NotFoundError
-from ._results import DatasetDiff, DatasetSchemas, DatasetVersion, Item, Pending, Row, RunInfo, RunSummary, members
+from ._results import (
+    DatasetDiff,
+    DatasetSchemas,
+    DatasetVersion,
+    Item,
+    OfStore,
+    Pending,
+    Row,
+    RunInfo,
+    RunSummary,
+    members,
+)
 
 if TYPE_CHECKING:
     from ._results import Trace
@@ -169,21 +180,10 @@ def _new(item: Any) -> Any:
     return item
 
 
-class Run(RunInfo):
+class Run(OfStore, RunInfo):
     """A run: the facts of `RunInfo`, and what records and reads its rows."""
 
     __slots__ = ("_store",)
-    if TYPE_CHECKING:
-        _store: Store
-
-    @classmethod
-    def _of(cls, store: Store, data: Mapping[str, Any]) -> Run:
-        run = cls.from_dict(data)
-        object.__setattr__(run, "_store", store)
-        return run
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Run._of, (self._store, self._data)
 
     def pending(self) -> list[Pending]:
         """The items and trials that have no row yet, in the order of trial and key; none once it is finished."""

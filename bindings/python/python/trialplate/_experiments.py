@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._results import LabelMove, Result, _record
+from ._results import LabelMove, OfStore, Result, _record
 
 if TYPE_CHECKING:
-    from ._store import Store
+    pass
 
 
 @_record
@@ -347,21 +347,10 @@ class Assignment(str):
         return f"Assignment(unit={self.unit!r}, variant={self.variant!r}, version={self.version})"
 
 
-class Experiment(ExperimentInfo):
+class Experiment(OfStore, ExperimentInfo):
     """An experiment: the facts of `ExperimentInfo`, and what runs it."""
 
     __slots__ = ("_store",)
-    if TYPE_CHECKING:
-        _store: Store
-
-    @classmethod
-    def _of(cls, store: Store, data: Mapping[str, Any]) -> Experiment:
-        experiment = cls.from_dict(data)
-        object.__setattr__(experiment, "_store", store)
-        return experiment
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Experiment._of, (self._store, self._data)
 
     def __str__(self) -> str:
         return self.name

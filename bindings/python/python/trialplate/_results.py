@@ -21,6 +21,8 @@ from . import _html
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._store import Store
+
 
 def moment(text: str) -> datetime:
     """An aware datetime in UTC from the core's RFC 3339 text."""
@@ -152,6 +154,23 @@ class Result:
 
 def _again(cls: type[Result], data: dict[str, Any]) -> Result:
     return cls.from_dict(data)
+
+
+class OfStore(Result):
+    """The base of the records that call their store: each names a slot `_store`."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+        _store: Store
+
+    @classmethod
+    def _of(cls, store: Store, data: Mapping[str, Any]) -> Self:
+        record = cls.from_dict(data)
+        object.__setattr__(record, "_store", store)
+        return record
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._of, (self._store, self._data)
 
 
 # `eq=False, repr=False`: the ones of Result stand.
