@@ -107,6 +107,18 @@ impl Hasher {
     }
 }
 
+/// Eight bytes that tell whether others have changed. They are no id.
+pub(crate) fn short_digest(bytes: &[u8]) -> [u8; 8] {
+    let mut digest = [0; 8];
+    digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+    digest
+}
+
+/// A number that stands for a text in an index. Whoever finds one compares the text itself.
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    u64::from_be_bytes(short_digest(text.as_bytes()))
+}
+
 /// An immutable thing as it is stored: its id, and the bytes under it (the domain's byte, then the text).
 pub(crate) struct Object {
     pub(crate) id: ContentId,
