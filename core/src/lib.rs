@@ -109,7 +109,8 @@ pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
     Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
-    Durability, ExposeOptions, Finding, Left, LiveFilter, MoveOptions, NewCanary, OpenOptions, PartUse,
-    PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter, TracePage, VERBS,
-    call_doctor, doctor,
+    Durability, ExposeOptions, Finding, GivenScore, Left, LiveFilter, LoggedCall, MoveOptions, NewCanary,
+    OpenOptions, PartUse, PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter,
+    TracePage, VERBS, call_doctor, doctor,
 };
+pub use traces::Pruned;

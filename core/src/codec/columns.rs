@@ -12,8 +12,13 @@
 use std::collections::HashMap;
 
 use super::hash::short_digest;
-use super::packed::{pack, unpack};
-use crate::error::{Error, Result};
+use super::packed::pack;
+
+mod read;
+mod text;
+
+pub(crate) use read::Reader;
+pub(crate) use text::{Ids, Texts};
 
 /// More rows than this are never in one column.
 pub(crate) const MAX_ROWS: usize = 1 << 17;
@@ -144,34 +149,27 @@ impl Writer {
         values.iter().for_each(|value| self.0.extend_from_slice(&value.to_bits().to_le_bytes()));
     }
 
-    pub(crate) fn texts<'a>(&mut self, values: impl Iterator<Item = &'a str>) {
-        let mut known: HashMap<&str, u64> = HashMap::new();
-        let (mut distinct, mut codes) = (Vec::new(), Vec::new());
-        for value in values {
-            codes.push(*known.entry(value).or_insert_with(|| {
-                distinct.push(value);
-                distinct.len() as u64 - 1
-            }));
-        }
-        if codes.is_empty() {
+    pub(crate) fn texts(&mut self, texts: &Texts) {
+        if texts.codes.is_empty() {
             return;
         }
-        self.number(distinct.len() as u64);
-        self.ints(&distinct.iter().map(|text| text.len() as u64).collect::<Vec<_>>());
-        self.raw(&pack(distinct.concat().as_bytes()));
-        self.ints(&codes);
+        self.number(texts.words.len() as u64);
+        self.ints(&texts.words.iter().map(|text| text.len() as u64).collect::<Vec<_>>());
+        self.raw(&pack(texts.words.concat().as_bytes()));
+        self.ints(&texts.codes);
     }
 
-    pub(crate) fn ids(&mut self, values: &[&str]) {
-        for (kind, read) in [(HEX, hex as fn(&str) -> Option<[u8; 16]>), (UUID, uuid)] {
-            let packed: Option<Vec<[u8; 16]>> = values.iter().map(|id| read(id)).collect();
-            if let Some(packed) = packed {
-                self.0.push(kind);
-                return self.0.extend_from_slice(packed.as_flattened());
+    pub(crate) fn ids(&mut self, ids: &Ids) {
+        match ids {
+            Ids::Packed { ids, dashed } => {
+                self.0.push(if *dashed { UUID } else { HEX });
+                self.0.extend_from_slice(ids.as_flattened());
+            }
+            Ids::Texts(texts) => {
+                self.0.push(TEXTS);
+                self.texts(texts);
             }
         }
-        self.0.push(TEXTS);
-        self.texts(values.iter().copied());
     }
 
     /// The bytes, with their digest.
@@ -229,290 +227,12 @@ fn whole(value: f64, decimals: u8) -> Option<i64> {
 
 fn decimals(values: &[f64]) -> Option<Writer> {
     let all = |values: &[f64], decimals| values.iter().all(|&value| whole(value, decimals).is_some());
-    let decimals = (0..=MOST_DECIMALS).find(|&decimals| {
-        all(&values[..values.len().min(64)], decimals) && all(values, decimals)
-    })?;
+    let decimals = (0..=MOST_DECIMALS)
+        .find(|&decimals| all(&values[..values.len().min(64)], decimals) && all(values, decimals))?;
     let ints: Option<Vec<u64>> = values.iter().map(|&x| whole(x, decimals).map(unsigned)).collect();
     let mut writer = Writer::new(DECIMAL + decimals);
     writer.ints(&ints?);
     Some(writer)
-}
-
-fn digits(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    let text = text.as_bytes();
-    if text.len() != 32 {
-        return None;
-    }
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-fn hex(text: &str) -> Option<[u8; 16]> {
-    digits(text)
-}
-
-const DASHES: [usize; 4] = [8, 13, 18, 23];
-
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let dashed = text.len() == 36 && DASHES.iter().all(|&at| text.as_bytes()[at] == b'-');
-    if !dashed {
-        return None;
-    }
-    let bare: String = text.chars().filter(|&c| c != '-').collect();
-    digits(&bare)
-}
-
-fn spelled(bytes: &[u8], dashed: bool) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(36);
-    for byte in bytes {
-        if dashed && DASHES.contains(&text.len()) {
-            text.push('-');
-        }
-        text.push(DIGITS[usize::from(byte >> 4)].into());
-        text.push(DIGITS[usize::from(byte & 15)].into());
-    }
-    text
-}
-
-/// Reads columns in the order in which they were written.
-#[derive(Clone)]
-pub(crate) struct Reader<'a> {
-    rest: &'a [u8],
-    name: &'static str,
-}
-
-impl<'a> Reader<'a> {
-    /// # Errors
-    /// `damaged-record` if the bytes are not what was written, or begin with another format byte.
-    pub(crate) fn new(name: &'static str, format: u8, bytes: &'a [u8]) -> Result<Reader<'a>> {
-        let damaged = |reason: &str| Err(Error::DamagedRecord { record: name, reason: reason.to_owned() });
-        let Some((body, digest)) = bytes.split_last_chunk::<DIGEST>() else {
-            return damaged("it is too short");
-        };
-        if short_digest(body) != *digest {
-            return damaged("its bytes have changed");
-        }
-        match body.split_first() {
-            Some((&found, rest)) if found == format => Ok(Reader { rest, name }),
-            Some((found, _)) => damaged(&format!("unknown format {found}")),
-            None => damaged("it is too short"),
-        }
-    }
-
-    pub(crate) fn damaged(&self, reason: impl ToString) -> Error {
-        Error::DamagedRecord { record: self.name, reason: reason.to_string() }
-    }
-
-    fn short(&self) -> Error {
-        self.damaged("bytes are missing")
-    }
-
-    fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| self.short())?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        Ok(self.take(1)?[0])
-    }
-
-    pub(crate) fn number(&mut self) -> Result<u64> {
-        let mut n = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            n |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(n);
-            }
-        }
-        Err(self.damaged("a number is too long"))
-    }
-
-    /// How many rows follow.
-    pub(crate) fn rows(&mut self) -> Result<usize> {
-        let n = self.number()? as usize;
-        if n > MAX_ROWS { Err(self.damaged(format!("it says that it has {n} rows"))) } else { Ok(n) }
-    }
-
-    pub(crate) fn raw(&mut self) -> Result<&'a [u8]> {
-        let n = self.number()? as usize;
-        self.take(n)
-    }
-
-    pub(crate) fn ints(&mut self, n: usize) -> Result<Vec<u64>> {
-        if n == 0 {
-            return Ok(Vec::new());
-        }
-        match self.byte()? {
-            CONSTANT => Ok(vec![self.number()?; n]),
-            STEPS => {
-                let (first, step) = (self.number()?, unzigzag(self.number()?).cast_unsigned());
-                Ok((0..n as u64).map(|i| first.wrapping_add(step.wrapping_mul(i))).collect())
-            }
-            VALUES => {
-                let mut values = Vec::with_capacity(n);
-                self.blocks(n, &mut values)?;
-                Ok(values)
-            }
-            DIFFERENCES => {
-                let mut values = Vec::with_capacity(n);
-                let mut at = self.number()?;
-                values.push(at);
-                self.blocks(n - 1, &mut values)?;
-                for value in &mut values[1..] {
-                    at = at.wrapping_add(unzigzag(*value).cast_unsigned());
-                    *value = at;
-                }
-                Ok(values)
-            }
-            other => Err(self.damaged(format!("unknown column {other}"))),
-        }
-    }
-
-    fn blocks(&mut self, mut n: usize, values: &mut Vec<u64>) -> Result<()> {
-        while n > 0 {
-            let block = n.min(BLOCK);
-            n -= block;
-            let width = usize::from(self.byte()?);
-            let base = self.number()?;
-            if width == 0 {
-                values.resize(values.len() + block, base);
-                continue;
-            }
-            if width > 64 {
-                return Err(self.damaged("a number is too wide"));
-            }
-            let packed = self.take((block * width).div_ceil(8))?;
-            let mask = u64::MAX >> (64 - width);
-            // Eight bytes hold a number of up to 57 bits wherever it begins.
-            let quick = if width > 57 { 0 } else { (packed.len().saturating_sub(7) * 8 / width).min(block) };
-            for i in 0..quick {
-                let bit = i * width;
-                let word = packed[bit / 8..].first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
-                values.push(base.wrapping_add(word >> (bit % 8) & mask));
-            }
-            for i in quick..block {
-                let bit = i * width;
-                let mut word = [0; 16];
-                let from = &packed[bit / 8..packed.len().min(bit / 8 + 16)];
-                word[..from.len()].copy_from_slice(from);
-                values.push(base.wrapping_add((u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask));
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn floats(&mut self, n: usize) -> Result<Vec<f64>> {
-        if n == 0 {
-            return Ok(Vec::new());
-        }
-        match self.byte()? {
-            RAW => self.raw_floats(n),
-            DICTIONARY => {
-                let distinct = self.rows()?;
-                let distinct = self.raw_floats(distinct)?;
-                let codes = self.ints(n)?;
-                let values: Option<Vec<f64>> =
-                    codes.iter().map(|&code| distinct.get(code as usize).copied()).collect();
-                values.ok_or_else(|| self.damaged("a value is not in its dictionary"))
-            }
-            tag @ DECIMAL..=8 => {
-                let power = power(tag - DECIMAL);
-                Ok(self.ints(n)?.into_iter().map(|n| signed(n) as f64 / power).collect())
-            }
-            other => Err(self.damaged(format!("unknown column {other}"))),
-        }
-    }
-
-    fn raw_floats(&mut self, n: usize) -> Result<Vec<f64>> {
-        let (values, _) = self.take(8 * n)?.as_chunks::<8>();
-        Ok(values.iter().map(|bytes| f64::from_bits(u64::from_le_bytes(*bytes))).collect())
-    }
-
-    /// The distinct texts, and which of them each row has.
-    pub(crate) fn texts(&mut self, n: usize) -> Result<Texts> {
-        if n == 0 {
-            return Ok(Texts::default());
-        }
-        let distinct = self.rows()?;
-        let lengths = self.ints(distinct)?;
-        let packed = self.raw()?;
-        let bytes = unpack(packed, MAX_TEXTS).ok_or_else(|| self.damaged("its texts can't be unpacked"))?;
-        let mut rest = std::str::from_utf8(&bytes).map_err(|error| self.damaged(error))?;
-        let mut words = Vec::with_capacity(distinct);
-        for length in lengths {
-            let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-            let (word, behind) = split.ok_or_else(|| self.short())?;
-            words.push(word.to_owned());
-            rest = behind;
-        }
-        let codes = self.ints(n)?;
-        if codes.iter().any(|&code| code >= distinct as u64) {
-            return Err(self.damaged("a text is not in its dictionary"));
-        }
-        Ok(Texts { words, codes })
-    }
-
-    pub(crate) fn ids(&mut self, n: usize) -> Result<Ids> {
-        if n == 0 {
-            return Ok(Ids::Texts(Texts::default()));
-        }
-        match self.byte()? {
-            TEXTS => Ok(Ids::Texts(self.texts(n)?)),
-            kind @ (HEX | UUID) => {
-                let (ids, _) = self.take(16 * n)?.as_chunks::<16>();
-                Ok(Ids::Packed { ids: ids.to_vec(), dashed: kind == UUID })
-            }
-            other => Err(self.damaged(format!("unknown column {other}"))),
-        }
-    }
-
-    /// # Errors
-    /// `damaged-record` if bytes are left.
-    pub(crate) fn end(self) -> Result<()> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.damaged("bytes are left over")) }
-    }
-}
-
-/// A column of texts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Texts {
-    pub(crate) words: Vec<String>,
-    pub(crate) codes: Vec<u64>,
-}
-
-impl Texts {
-    pub(crate) fn get(&self, row: usize) -> &str {
-        self.codes.get(row).and_then(|&code| self.words.get(code as usize)).map_or("", String::as_str)
-    }
-}
-
-/// A column of ids.
-#[derive(Debug, Clone)]
-pub(crate) enum Ids {
-    Packed { ids: Vec<[u8; 16]>, dashed: bool },
-    Texts(Texts),
-}
-
-impl Ids {
-    pub(crate) fn get(&self, row: usize) -> String {
-        match self {
-            Ids::Packed { ids, dashed } => {
-                ids.get(row).map(|bytes| spelled(bytes, *dashed)).unwrap_or_default()
-            }
-            Ids::Texts(texts) => texts.get(row).to_owned(),
-        }
-    }
 }
 
 #[cfg(test)]

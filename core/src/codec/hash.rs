@@ -114,6 +114,13 @@ pub(crate) fn short_digest(bytes: &[u8]) -> [u8; 8] {
     digest
 }
 
+/// Sixteen bytes that stand for others. Whoever finds some compares the bytes themselves.
+pub(crate) fn wide_digest(bytes: &[u8]) -> [u8; 16] {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    digest
+}
+
 /// A number that stands for a text in an index. Whoever finds one compares the text itself.
 pub(crate) fn fingerprint(text: &str) -> u64 {
     u64::from_be_bytes(short_digest(text.as_bytes()))

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::name::{Label, MetricName, PromptName};
-use crate::model::score::{Direction, ScoreConfig, ScoreValue};
-use crate::model::trace::{Figure, ScoreSource, TraceFacts};
+use crate::model::score::{Direction, ScoreConfig};
+use crate::model::trace::{Figure, ScoreSource};
 use crate::stats;
+use crate::traces::{Live, Mark, Marks, Names};
 
 /// Bins of a histogram.
 const BINS: usize = 20;
@@ -162,12 +163,6 @@ pub(crate) struct Question {
     pub(crate) labels: BTreeMap<Label, u32>,
 }
 
-/// A trace, and what counts of the metric on it.
-pub(crate) struct Observed {
-    pub(crate) facts: TraceFacts,
-    pub(crate) scores: BTreeMap<ScoreSource, ScoreValue>,
-}
-
 /// The traces of a group, before they become figures.
 #[derive(Default)]
 struct Pile {
@@ -175,53 +170,56 @@ struct Pile {
     n: u64,
     missing: u64,
     values: Vec<f64>,
-    categories: BTreeMap<String, u64>,
+    categories: BTreeMap<u32, u64>,
+}
+
+/// What a trace counts as.
+#[derive(Clone, Copy)]
+enum Unit {
+    Unscored,
+    Missing,
+    /// It has a category, and no number.
+    Named,
+    Value(f64),
 }
 
 impl Pile {
-    fn add(&mut self, seen: &Observed, figure: Option<Figure>, from: Option<ScoreSource>) {
+    fn add(&mut self, unit: Unit) {
         self.traces += 1;
-        if let Some(figure) = figure {
-            return match seen.facts.figure(figure) {
-                Some(value) => self.value(value),
-                None => self.missing += 1,
-            };
-        }
-        let scores = seen.scores.iter().filter(|(source, _)| from.is_none_or(|from| from == **source));
-        let scores: Vec<&ScoreValue> = scores.map(|(_, score)| score).collect();
-        let mut named = false;
-        for score in &scores {
-            if let ScoreValue::Category(name) = score {
-                *self.categories.entry(name.clone()).or_default() += 1;
-                named = true;
+        match unit {
+            Unit::Unscored => {}
+            Unit::Missing => self.missing += 1,
+            Unit::Named => self.n += 1,
+            Unit::Value(value) => {
+                self.n += 1;
+                self.values.push(value);
             }
-        }
-        let numbers: Vec<Option<f64>> = scores.iter().map(|score| score.as_number()).collect();
-        match stats::mean_of_repeats(&numbers) {
-            Some(value) => self.value(value),
-            None if named => self.n += 1,
-            None if !scores.is_empty() => self.missing += 1,
-            None => {}
         }
     }
 
-    fn value(&mut self, value: f64) {
-        self.n += 1;
-        self.values.push(value);
+    fn name(&mut self, marks: &[Mark]) {
+        for mark in marks {
+            if let Mark::Category(code) = mark {
+                *self.categories.entry(*code).or_default() += 1;
+            }
+        }
+    }
+
+    /// Sorted, so that no figure depends on where a trace lies in the file.
+    fn sort(&mut self) {
+        self.values.sort_unstable_by(f64::total_cmp);
     }
 
     fn range(&self) -> Option<(f64, f64)> {
-        let low = self.values.iter().copied().reduce(f64::min)?;
-        Some((low, self.values.iter().copied().fold(low, f64::max)))
+        Some((*self.values.first()?, *self.values.last()?))
     }
 
-    fn figures(mut self, range: Option<(f64, f64, bool)>) -> Result<LiveFigures> {
-        let moments = stats::mean_sd(&self.values);
-        // The one-sample interval is the paired one against zeros.
-        let interval = stats::paired(&vec![0.0; self.values.len()], &self.values, ALPHA)?;
-        self.values.sort_by(f64::total_cmp);
+    fn figures(self, range: Option<(f64, f64, bool)>, names: &[String]) -> Result<LiveFigures> {
         let values = self.values;
-        let quantile = |q: f64| stats::quantile(&values, q);
+        let moments = stats::mean_sd(&values);
+        // The one-sample interval is the paired one against zeros.
+        let interval = stats::paired(&vec![0.0; values.len()], &values, ALPHA)?;
+        let quantile = |q: f64| stats::quantile_of_sorted(&values, q);
         let histogram = range.filter(|_| !values.is_empty()).map(|(low, high, declared)| {
             let mut counts = vec![0; BINS];
             for value in &values {
@@ -230,6 +228,10 @@ impl Pile {
             }
             Histogram { low, high, declared, counts }
         });
+        let categories = self
+            .categories
+            .into_iter()
+            .filter_map(|(code, count)| Some((names.get(code as usize)?.clone(), count)));
         Ok(LiveFigures {
             traces: self.traces,
             n: self.n,
@@ -240,59 +242,120 @@ impl Pile {
             ci_low: interval.ci_low,
             ci_high: interval.ci_high,
             min: values.first().copied(),
-            p10: quantile(0.1)?,
-            p50: quantile(0.5)?,
-            p90: quantile(0.9)?,
+            p10: quantile(0.1),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
             max: values.last().copied(),
             histogram,
-            categories: self.categories,
+            categories: categories.collect(),
         })
     }
 }
 
-impl Question {
-    /// The groups that a trace is in, each with the source whose scores count there.
-    fn groups(&self, seen: &Observed) -> Vec<(Group, Option<ScoreSource>)> {
-        let facts = &seen.facts;
-        let named = |name: &Option<String>| name.clone().map_or(Group::Without, Group::Name);
-        let one = |group: Group| vec![(group, self.source)];
-        match self.by {
-            None => Vec::new(),
-            Some(GroupBy::Version) => one(Group::Version(facts.version)),
-            // RFC 3339 begins with the day.
-            Some(GroupBy::Day) => one(Group::Name(facts.at.to_string().chars().take(10).collect())),
-            Some(GroupBy::Variant) => one(named(&facts.variant)),
-            Some(GroupBy::Stratum) => one(named(&facts.stratum)),
-            Some(GroupBy::Label) => {
-                let labels = self.labels.iter().filter(|(_, version)| **version == facts.version);
-                labels.map(|(label, _)| (Group::Name(label.to_string()), self.source)).collect()
-            }
-            Some(GroupBy::Source) => {
-                let sources =
-                    seen.scores.keys().filter(|source| self.source.is_none_or(|only| only == **source));
-                sources.map(|source| (Group::Name(source.as_str().to_owned()), Some(*source))).collect()
+/// What a trace counts as, by its marks.
+fn unit(marks: &[Mark]) -> Unit {
+    match marks {
+        [] => Unit::Unscored,
+        [Mark::Number(value)] => Unit::Value(*value),
+        [Mark::Missing] => Unit::Missing,
+        [Mark::Category(_)] => Unit::Named,
+        marks => {
+            let number = |mark: &Mark| if let Mark::Number(x) = mark { Some(*x) } else { None };
+            let numbers: Vec<Option<f64>> = marks.iter().map(number).collect();
+            match stats::mean_of_repeats(&numbers) {
+                Some(value) => Unit::Value(value),
+                None if marks.iter().any(|mark| matches!(mark, Mark::Category(_))) => Unit::Named,
+                None => Unit::Missing,
             }
         }
     }
 }
 
-/// Summarises a metric over traces.
-pub(crate) fn summarise(question: Question, traces: &[Observed]) -> Result<LiveSummary> {
-    let figure = Figure::of(question.metric.as_str());
-    let mut all = Pile::default();
-    let mut groups: BTreeMap<Group, Pile> = BTreeMap::new();
-    if question.by == Some(GroupBy::Label) {
-        // A label whose version nobody called yet is an answer too.
-        groups.extend(question.labels.keys().map(|label| (Group::Name(label.to_string()), Pile::default())));
+/// The groups, and in which of them each trace is.
+struct Groups {
+    names: Vec<Group>,
+    /// By row: the group; by version if `of_version`.
+    of_row: Vec<u32>,
+    of_version: Option<BTreeMap<u32, Vec<u32>>>,
+}
+
+impl Groups {
+    fn of(question: &Question, live: &Live) -> Groups {
+        let mut groups = Groups { names: Vec::new(), of_row: Vec::new(), of_version: None };
+        match question.by {
+            None => {}
+            Some(GroupBy::Version) => groups.number(&live.versions, |&version| Group::Version(version)),
+            Some(GroupBy::Day) => groups.number(&live.days, |&day| Group::Name(Live::day(day))),
+            Some(GroupBy::Variant) => groups.named(&live.variants),
+            Some(GroupBy::Stratum) => groups.named(&live.strata),
+            Some(GroupBy::Label) => {
+                // A label whose version nobody called yet is an answer too.
+                let mut of_version: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+                for (label, version) in &question.labels {
+                    of_version.entry(*version).or_default().push(groups.names.len() as u32);
+                    groups.names.push(Group::Name(label.to_string()));
+                }
+                groups.of_version = Some(of_version);
+            }
+            Some(GroupBy::Source) => {
+                let name = |source: &ScoreSource| Group::Name(source.as_str().to_owned());
+                groups.names = ScoreSource::ALL.iter().map(name).collect();
+            }
+        }
+        groups
     }
-    for seen in traces {
-        all.add(seen, figure, question.source);
-        for (group, source) in question.groups(seen) {
-            groups.entry(group).or_default().add(seen, figure, source);
+
+    fn number<T: Ord>(&mut self, rows: &[T], name: impl Fn(&T) -> Group) {
+        let mut known: BTreeMap<&T, u32> = BTreeMap::new();
+        let mut last: Option<(&T, u32)> = None;
+        for value in rows {
+            let code = match last {
+                Some((same, code)) if same == value => code,
+                _ => *known.entry(value).or_insert_with(|| {
+                    self.names.push(name(value));
+                    self.names.len() as u32 - 1
+                }),
+            };
+            last = Some((value, code));
+            self.of_row.push(code);
         }
     }
+
+    fn named(&mut self, column: &Names) {
+        let group = |name: &Option<String>| name.clone().map_or(Group::Without, Group::Name);
+        self.names = column.names.iter().map(group).collect();
+        self.of_row.clone_from(&column.codes);
+    }
+
+    fn each(&self, row: usize, version: u32, mut f: impl FnMut(usize)) {
+        if let Some(of_version) = &self.of_version {
+            of_version.get(&version).into_iter().flatten().for_each(|&group| f(group as usize));
+        } else if let Some(group) = self.of_row.get(row) {
+            f(*group as usize);
+        }
+    }
+}
+
+/// Summarises a metric over traces. Without marks it is a figure that the traces carry.
+pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) -> Result<LiveSummary> {
+    let mut all = Pile::default();
+    let groups = Groups::of(&question, live);
+    let mut piles: Vec<Pile> = groups.names.iter().map(|_| Pile::default()).collect();
+    match (marks, Figure::of(question.metric.as_str())) {
+        (Some(marks), _) => pile_marks(&question, live, marks, &groups, &mut all, &mut piles),
+        (None, Some(figure)) => {
+            for (row, value) in live.figure(figure).iter().enumerate() {
+                let unit = if value.is_nan() { Unit::Missing } else { Unit::Value(*value) };
+                all.add(unit);
+                groups.each(row, live.versions[row], |group| piles[group].add(unit));
+            }
+        }
+        (None, None) => {}
+    }
+    all.sort();
+    piles.iter_mut().for_each(Pile::sort);
     // A source alone may lie outside of what the sources' means span.
-    let observed = std::iter::once(&all).chain(groups.values()).filter_map(Pile::range);
+    let observed = std::iter::once(&all).chain(&piles).filter_map(Pile::range);
     let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let declared = question.config.as_ref().and_then(ScoreConfig::range);
     // Scores may be older than the declaration: then what it says can't hold all of them.
@@ -301,17 +364,65 @@ pub(crate) fn summarise(question: Question, traces: &[Observed]) -> Result<LiveS
         Some((low, high)) => Some((low, high, true)),
         None => observed.map(|(low, high)| (low, high, false)),
     };
-    let groups = groups
-        .into_iter()
-        .map(|(group, pile)| Ok(LiveGroup { group, figures: pile.figures(range)? }))
-        .collect::<Result<_>>()?;
+    let names = marks.map_or(&[][..], |marks| &marks.categories);
+    let keep_empty = question.by == Some(GroupBy::Label);
+    let mut made = Vec::new();
+    for (group, pile) in groups.names.into_iter().zip(piles) {
+        if pile.traces > 0 || keep_empty {
+            made.push(LiveGroup { group, figures: pile.figures(range, names)? });
+        }
+    }
+    made.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(LiveSummary {
-        figures: all.figures(range)?,
-        groups,
+        figures: all.figures(range, names)?,
+        groups: made,
         direction: question.config.map(|config| config.direction),
         prompt: question.prompt,
         metric: question.metric,
         source: question.source,
         by: question.by,
     })
+}
+
+fn pile_marks(
+    question: &Question,
+    live: &Live,
+    marks: &Marks,
+    groups: &Groups,
+    all: &mut Pile,
+    piles: &mut [Pile],
+) {
+    let wanted = |source: ScoreSource| question.source.is_none_or(|only| only == source);
+    let whole = marks.sources.iter().all(|&source| wanted(source));
+    let (mut next, mut chosen) = (0, Vec::new());
+    for (row, &version) in live.versions.iter().enumerate() {
+        let from = next;
+        while marks.rows.get(next).is_some_and(|&of| of as usize == row) {
+            next += 1;
+        }
+        let mut of_row = &marks.values[from..next];
+        if !whole {
+            chosen.clear();
+            let sources = marks.sources[from..next].iter().zip(of_row);
+            chosen.extend(sources.filter(|(source, _)| wanted(**source)).map(|(_, mark)| *mark));
+            of_row = &chosen;
+        }
+        let unit = unit(of_row);
+        all.add(unit);
+        all.name(of_row);
+        if question.by == Some(GroupBy::Source) {
+            for (source, mark) in marks.sources[from..next].iter().zip(&marks.values[from..next]) {
+                if wanted(*source) {
+                    let pile = &mut piles[*source as usize];
+                    pile.add(self::unit(std::slice::from_ref(mark)));
+                    pile.name(std::slice::from_ref(mark));
+                }
+            }
+        } else {
+            groups.each(row, version, |group| {
+                piles[group].add(unit);
+                piles[group].name(of_row);
+            });
+        }
+    }
 }

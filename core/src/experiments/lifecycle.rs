@@ -112,7 +112,7 @@ pub(crate) fn start(tx: &mut dyn Write, author: &Author, name: &ExperimentName) 
 /// An A/A test of the assignment on the users that there are: how many, if they are split as the weights say.
 fn self_test(tx: &(impl Read + ?Sized), stored: &Stored) -> Result<usize> {
     let (mut users, mut looked) = (BTreeSet::new(), 0);
-    visit(tx, &stored.plan().prompt, Span::default(), None, &mut |facts| {
+    visit(tx, &stored.plan().prompt, Span::default(), &mut |facts| {
         users.extend(facts.user);
         looked += 1;
         Ok(if looked == SELF_TEST_TRACES { Flow::Stop } else { Flow::Continue })

@@ -11,8 +11,8 @@ use crate::model::time::Timestamp;
 use crate::model::trace::{Figure, ScoreSource, TraceFacts, TraceScore};
 use crate::stats;
 use crate::storage::kv::{Flow, Read};
-use crate::traces::read::{Span, visit};
-use crate::traces::scores;
+use crate::traces::Archive;
+use crate::traces::read::Span;
 
 /// Old scores are looked for in so many of the newest traces.
 const MOST_OLD_TRACES: usize = 100_000;
@@ -33,11 +33,16 @@ pub(super) struct Response {
 }
 
 impl Response {
-    fn read(tx: &(impl Read + ?Sized), facts: &TraceFacts, asked: &Asked) -> Result<Response> {
+    fn read(
+        archive: &Archive<'_, impl Read + ?Sized>,
+        prompt: &PromptName,
+        facts: &TraceFacts,
+        asked: &Asked,
+    ) -> Result<Response> {
         let figure = Figure::of(asked.metric.as_str());
         let mut scores = match figure {
             Some(_) => Vec::new(),
-            None => scores::of_metric(tx, &facts.trace_id, &asked.metric)?,
+            None => archive.of_metric(facts, prompt, &asked.metric)?,
         };
         scores.retain(|score| asked.source.is_none_or(|source| source == score.source));
         let figure = figure.and_then(|figure| facts.figure(figure));
@@ -140,7 +145,8 @@ pub(super) fn observe(
     };
     let mut seen = Seen { units: enrolled.into_iter().map(unit).collect(), strays: 0 };
     let plan = stored.plan();
-    visit(tx, &plan.prompt, Span::default(), None, &mut |facts| {
+    let archive = Archive::new(tx);
+    archive.visit(&plan.prompt, Span::default(), None, &mut |facts| {
         if facts.experiment.as_deref() != Some(stored.name().as_str()) {
             return Ok(Flow::Continue);
         }
@@ -154,7 +160,7 @@ pub(super) fn observe(
             given.version == facts.version && facts.variant.as_ref().is_none_or(|name| *name == given.name)
         });
         unit.in_two_arms |= !same;
-        unit.responses.push(Response::read(tx, &facts, asked)?);
+        unit.responses.push(Response::read(&archive, &plan.prompt, &facts, asked)?);
         unit.latency_ms.extend(facts.latency_ms);
         unit.cost_usd.extend(facts.cost_usd);
         Ok(Flow::Continue)
@@ -179,11 +185,12 @@ pub(super) fn old_values(
     let mut found = Vec::new();
     let mut looked = 0;
     let span = Span { since: None, until: Some(until) };
-    visit(tx, prompt, span, None, &mut |facts| {
+    let archive = Archive::new(tx);
+    archive.visit(prompt, span, None, &mut |facts| {
         looked += 1;
         if fits(&facts) {
             // What was said about it later was not known then.
-            if let Some(value) = Response::read(tx, &facts, asked)?.value(Some(until)) {
+            if let Some(value) = Response::read(&archive, prompt, &facts, asked)?.value(Some(until)) {
                 found.push((facts, value));
             }
         }

@@ -203,6 +203,8 @@ impl Figure {
 pub(crate) struct TraceFacts {
     pub(crate) trace_id: TraceId,
     pub(crate) at: Timestamp,
+    /// Where it lies in its prompt's columns; none while it waits to get there.
+    pub(crate) place: Option<u64>,
     pub(crate) version: u32,
     pub(crate) user: Option<String>,
     pub(crate) experiment: Option<String>,

@@ -90,6 +90,7 @@ pub use power::{
     power_two_sample,
 };
 pub use ppi::{CorrectedMean, CorrectedRate, JudgeRates, ppi_mean, rogan_gladen};
+pub(crate) use quantile::quantile_of_sorted;
 pub use quantile::{QuantileDifference, QuantileInterval, quantile, quantile_difference, quantile_interval};
 pub use rates::{
     Interval, PairedRates, RateDifference, clopper_pearson, clopper_pearson_one_sided, newcombe,

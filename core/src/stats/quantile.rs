@@ -38,6 +38,11 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
+/// The q-quantile of values that are sorted already, q from 0 to 1.
+pub(crate) fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
+    type7(sorted, q)
+}
+
 /// Type 7, interpolated from the nearer neighbour as numpy does.
 fn type7(sorted: &[f64], q: f64) -> Option<f64> {
     let position = (sorted.len() as f64 - 1.0) * q;

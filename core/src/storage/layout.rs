@@ -7,6 +7,10 @@
 //!
 //! Refs begin with a tag byte each; tag 0 is the store's own record, written at creation.
 
+mod columns;
+
+pub(crate) use columns::*;
+
 use super::keys::{Fields, Key};
 use crate::model::id::{ContentId, RunId};
 use crate::model::time::Timestamp;

@@ -15,7 +15,8 @@ use crate::model::trace::{ScoreSource, Trace};
 use crate::prompts::versions;
 use crate::runs::{lifecycle, metrics, rows};
 use crate::storage::kv::{Flow, Read};
-use crate::traces::read::{self, Span};
+use crate::traces::Archive;
+use crate::traces::read::Span;
 
 /// Where the labels are.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -138,7 +139,8 @@ fn of_traces(
     let version = options.version.as_ref().map(|v| versions::resolve(tx, prompt, v)).transpose()?;
     let span = Span { since: options.since, until: options.until };
     let mut ids = Vec::new();
-    read::visit(tx, prompt, span, None, &mut |facts| {
+    let archive = Archive::new(tx);
+    archive.visit(prompt, span, None, &mut |facts| {
         if version.is_none_or(|version| facts.version == version) {
             ids.push(facts.trace_id);
         }
@@ -146,7 +148,7 @@ fn of_traces(
     })?;
     // Oldest first: sums are in the order of the data.
     ids.reverse();
-    let traces = ids.iter().map(|id| read::load(tx, id)).collect::<Result<Vec<Trace>>>()?;
+    let traces = ids.iter().map(|id| archive.load(id)).collect::<Result<Vec<Trace>>>()?;
     let wanted = options.judge.map(|id| id.to_string());
     // The newest score of a source counts; of a judge, the newest that this judge gave.
     let newest = |trace: &Trace, source: ScoreSource| {

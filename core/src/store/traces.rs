@@ -1,25 +1,27 @@
 //! The verbs of production traces.
 
-use std::collections::BTreeMap;
+mod many;
 
 use serde::Serialize;
 
 use super::Store;
 use super::experiments::enrol_by_trace;
 use super::recorder::Durability;
-use crate::compare::live::{GroupBy, LiveSummary, Observed, Question, summarise};
+use crate::compare::live::{GroupBy, LiveSummary};
 use crate::datasets::write as datasets;
 use crate::error::{Error, Result};
 use crate::model::dataset::{DatasetVersion, NewItem};
-use crate::model::name::{DatasetName, MetricName, PromptName, TraceId};
+use crate::model::name::{DatasetName, PromptName, TraceId};
 use crate::model::selector::VersionRef;
 use crate::model::time::Timestamp;
-use crate::model::trace::{Figure, NewScore, NewTrace, ScoreSource, Trace};
-use crate::prompts::{labels, versions};
+use crate::model::trace::{NewScore, NewTrace, ScoreSource, Trace};
+use crate::prompts::versions;
 use crate::runs::metrics;
 use crate::storage::kv::{Flow, Read};
 use crate::traces::read::{self, Place, Span};
-use crate::traces::{scores, write};
+use crate::traces::{Archive, scores, write};
+
+pub use many::{GivenScore, LoggedCall};
 
 /// Which traces are listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -159,7 +161,7 @@ impl Store {
     pub fn trace(&self, trace_id: &str) -> Result<Trace> {
         let id: TraceId = trace_id.parse()?;
         self.recorder.wait();
-        self.read(|tx| read::load(tx, &id))
+        self.read(|tx| Archive::new(tx).load(&id))
     }
 
     /// Traces, newest first: a page of them, and where the next page begins.
@@ -192,41 +194,8 @@ impl Store {
     /// `prompt-not-found`, `version-not-found`; `metric-not-found` for a metric that is neither declared nor scored on
     /// a trace of the prompt; `invalid-argument` if sources are asked of a figure, which has none.
     pub fn summary(&self, prompt: &str, metric: &str, filter: &LiveFilter) -> Result<LiveSummary> {
-        let (prompt, metric): (PromptName, MetricName) = (prompt.parse()?, metric.parse()?);
-        let figure = Figure::of(metric.as_str()).is_some();
-        if figure && (filter.source.is_some() || filter.by == Some(GroupBy::Source)) {
-            return invalid("source", format!("{metric} is measured, not judged: it has no source"));
-        }
-        self.recorder.wait();
-        let (question, observed) = self.read(|tx| {
-            let number = match &filter.version {
-                Some(version) => Some(versions::resolve(tx, &prompt, version)?),
-                None => versions::latest(tx, &prompt).map(|_| None)?,
-            };
-            let config = if figure { None } else { metrics::read(tx, &metric)? };
-            let scored = |id: &TraceId| {
-                if figure { Ok(BTreeMap::new()) } else { scores::current(tx, id, &metric) }
-            };
-            let span = Span { since: filter.since, until: filter.until };
-            let mut observed = Vec::new();
-            read::visit(tx, &prompt, span, None, &mut |facts| {
-                let fits = number.is_none_or(|number| facts.version == number)
-                    && (filter.experiment.is_none() || facts.experiment == filter.experiment);
-                if fits {
-                    let scores = scored(&facts.trace_id)?;
-                    observed.push(Observed { facts, scores });
-                }
-                Ok(Flow::Continue)
-            })?;
-            let known = figure || config.is_some() || observed.iter().any(|seen| !seen.scores.is_empty());
-            if !known && !scored_at_all(tx, &prompt, &metric)? {
-                return Err(Error::MetricNotFound { metric: metric.to_string() });
-            }
-            let labels = labels::all(tx, &prompt)?;
-            let (source, by) = (filter.source, filter.by);
-            Ok((Question { prompt, metric, config, source, by, labels }, observed))
-        })?;
-        summarise(question, &observed)
+        let mut made = self.summaries(prompt, &[metric], filter)?;
+        made.pop().ok_or_else(|| Error::MetricNotFound { metric: metric.to_owned() })
     }
 
     /// Adds a production call to a dataset: its input and its stratum, with `source_trace` set.
@@ -246,7 +215,7 @@ impl Store {
         let (name, id): (DatasetName, TraceId) = (name.parse()?, trace_id.parse()?);
         let key = key.unwrap_or(trace_id).to_owned();
         self.write(move |tx, author| {
-            let trace = read::load(tx, &id)?;
+            let trace = Archive::new(&*tx).load(&id)?;
             let item = NewItem {
                 key: Some(key),
                 input: trace.input.unwrap_or_default(),
@@ -259,15 +228,6 @@ impl Store {
             made.ok_or_else(|| Error::DatasetNotFound { name: name.to_string() })
         })
     }
-}
-
-fn scored_at_all(tx: &dyn Read, prompt: &PromptName, metric: &MetricName) -> Result<bool> {
-    let mut found = false;
-    read::visit(tx, prompt, Span::default(), None, &mut |facts| {
-        found = !scores::current(tx, &facts.trace_id, metric)?.is_empty();
-        Ok(if found { Flow::Stop } else { Flow::Continue })
-    })?;
-    Ok(found)
 }
 
 /// `MICROSECONDS/TRACE`: opaque to who gets one.
@@ -310,10 +270,11 @@ fn page(
     };
     let span = Span { since: filter.since, until: filter.until };
     // Of each prompt the newest that fit, and one more, which says whether there is a next page.
+    let archive = Archive::new(tx);
     let mut found: Vec<Place> = Vec::new();
     for prompt in &prompts {
         let most = found.len() + limit + 1;
-        read::visit(tx, prompt, span, behind.as_ref(), &mut |facts| {
+        archive.visit(prompt, span, behind.as_ref(), &mut |facts| {
             let fits = number.is_none_or(|number| facts.version == number)
                 && (filter.user.is_none() || facts.user == filter.user)
                 && (filter.experiment.is_none() || facts.experiment == filter.experiment);
@@ -326,7 +287,7 @@ fn page(
     found.sort_by(|a, b| b.cmp(a));
     let (mut traces, mut bytes) = (Vec::new(), 0);
     for (_, id) in found.iter().take(limit) {
-        let trace = read::load(tx, id)?;
+        let trace = archive.load(id)?;
         bytes += serde_json::to_string(&trace).map_or(0, |text| text.len());
         traces.push(trace);
         if bytes > MAX_PAGE_BYTES {

@@ -301,7 +301,7 @@ fn check_datasets(tx: &dyn Read, report: &mut Report) -> Checked {
 
 fn check_traces(tx: &dyn Read, report: &mut Report) -> Checked {
     let mut known: BTreeMap<(PromptName, u32), ContentId> = BTreeMap::new();
-    report.traces = traces::read::check(tx, &mut |prompt, number| {
+    let checked = traces::verify::check(tx, &mut |prompt, number| {
         let place = (prompt.clone(), number);
         if let Some(id) = known.get(&place) {
             return Ok(*id);
@@ -310,7 +310,7 @@ fn check_traces(tx: &dyn Read, report: &mut Report) -> Checked {
         known.insert(place, id);
         Ok(id)
     })?;
-    report.scores = traces::scores::check(tx)?;
+    (report.traces, report.scores) = (checked.traces, checked.scores);
     Ok(())
 }
 

@@ -1,25 +1,48 @@
 //! Production traces and their scores.
 //!
-//! Invariants: a trace is written once; each has one entry of facts (what it counts with, in the order of time
-//! within its prompt) and one of texts (by its id), written together; a score belongs to a trace that is there, and none is
-//! ever overwritten: the newest of a metric and a source counts. Traces stand in no event log: they pour in all day, and
-//! must not move anybody's cached `get`.
+//! Invariants: a trace is written once, and has a place in its prompt's columns or waits for one in rows of its own; a
+//! score belongs to a trace that is there, and none is ever overwritten: the newest of a metric and a source counts. Traces
+//! stand in no event log: they pour in all day, and must not move anybody's cached `get`.
 //!
-//! How all this lies in the file is known to this room alone. Columns in segments will take its place behind the
-//! same functions.
+//! How all this lies in the file is known to this room alone. What waits, at most about a thousand rows of a prompt,
+//! lies in rows: a call's facts by time, its texts by id, each score by id, metric and source. `fold` moves it to
+//! the columns (`segment`, `stream`), where `index` finds a call by its id and `texts` holds what it says at length.
+//! A large batch goes there at once.
 
+mod archive;
+pub(crate) mod bulk;
+mod fold;
+mod index;
+mod live;
+mod prune;
 pub(crate) mod read;
 pub(crate) mod scores;
+mod segment;
+mod stream;
+mod texts;
+pub(crate) mod verify;
 pub(crate) mod write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::record::record;
+use crate::codec::record::{decode, encode, record};
+use crate::error::{Error, Result};
 use crate::model::id::ContentId;
-use crate::model::name::PromptName;
+use crate::model::name::{MetricName, PromptName};
+use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
+use crate::model::trace::TraceScore;
 
-/// A trace's texts, by its id.
+pub(crate) use archive::Archive;
+pub(crate) use live::{Live, Mark, Marks, Names, Wanted, gather, scored_at_all};
+pub use prune::Pruned;
+pub(crate) use prune::prune;
+
+fn damaged(reason: impl ToString) -> Error {
+    Error::DamagedRecord { record: "trace", reason: reason.to_string() }
+}
+
+/// The texts of a trace that waits, by its id.
 #[derive(Serialize, Deserialize)]
 struct TraceRecord {
     prompt: PromptName,
@@ -33,7 +56,7 @@ struct TraceRecord {
 }
 record!(TraceRecord, 60, "trace");
 
-/// What a trace counts with, by its prompt and time.
+/// What a trace that waits counts with, by its prompt and time.
 #[derive(Serialize, Deserialize)]
 struct FactsRecord {
     version: u32,
@@ -47,3 +70,27 @@ struct FactsRecord {
     tokens_out: Option<u64>,
 }
 record!(FactsRecord, 61, "trace facts");
+
+/// A score that waits, of a trace that has a place.
+#[derive(Serialize, Deserialize)]
+struct LateScore {
+    metric: MetricName,
+    source: u8,
+    value: ScoreValue,
+    comment: Option<String>,
+    judge: Option<String>,
+    at: Timestamp,
+}
+record!(LateScore, 68, "late score");
+
+impl LateScore {
+    fn write(score: TraceScore) -> Result<Vec<u8>> {
+        let TraceScore { metric, value, source, comment, judge, at } = score;
+        encode(&LateScore { metric, source: source as u8, value, comment, judge, at })
+    }
+
+    fn read(bytes: &[u8]) -> Result<TraceScore> {
+        let LateScore { metric, source, value, comment, judge, at } = decode(bytes)?;
+        Ok(TraceScore { metric, value, source: segment::source(source.into())?, comment, judge, at })
+    }
+}

@@ -1,15 +1,15 @@
 //! Scores of traces: all are kept, and the newest of a metric and a source counts.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::stream::{self, Stream};
+use super::{Archive, LateScore, fold};
 use crate::codec::record::{decode, encode, record};
 use crate::error::{Error, Result};
-use crate::model::name::{FOREIGN_ID_RULE, MetricName, TraceId, foreign_id};
+use crate::model::name::{FOREIGN_ID_RULE, MetricName, PromptName, TraceId, foreign_id};
 use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
-use crate::model::trace::{Figure, NewScore, ScoreSource, TraceScore};
+use crate::model::trace::{Figure, NewScore, ScoreSource, TraceFacts, TraceScore};
 use crate::storage::keys::{Key, after_prefix};
 use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
 use crate::storage::layout;
@@ -18,8 +18,8 @@ use crate::storage::layout;
 const MAX_COMMENT: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
-struct ScoreRecord {
-    value: ScoreValue,
+pub(super) struct ScoreRecord {
+    pub(super) value: ScoreValue,
     comment: Option<String>,
     judge: Option<String>,
     at: Timestamp,
@@ -61,13 +61,38 @@ fn damaged() -> Error {
     Error::DamagedRecord { record: "trace score", reason: "its key is malformed".to_owned() }
 }
 
+/// Whether a trace is there and has no place in the columns yet.
+pub(super) fn waits(tx: &(impl Read + ?Sized), trace: &TraceId) -> Result<bool> {
+    Ok(tx.get(Space::Traces, layout::trace(trace.as_str()).bytes())?.is_some())
+}
+
 /// Adds a score. The caller has held it against what its metric declares.
 pub(crate) fn add(tx: &mut dyn Write, now: Timestamp, draft: Draft) -> Result<()> {
-    let Draft { trace, metric, score } = draft;
-    if tx.get(Space::Traces, layout::trace(trace.as_str()).bytes())?.is_none() {
-        return Err(Error::TraceNotFound { trace: trace.to_string() });
+    if waits(tx, &draft.trace)? {
+        return put_waiting(tx, now, draft);
     }
-    let NewScore { value, source, comment, judge } = score;
+    let place = Archive::new(&*tx).locate_one(&draft.trace)?;
+    let (number, place) = place.ok_or_else(|| Error::TraceNotFound { trace: draft.trace.to_string() })?;
+    let prompt = stream::prompt_of(tx, number)?;
+    let mut stream = stream::find_or_make(tx, &prompt)?;
+    let Draft { metric, score: NewScore { value, source, comment, judge }, .. } = draft;
+    let score = TraceScore { metric, value, source, comment, judge, at: now };
+    put_late(tx, &mut stream, place, score)?;
+    fold::settle(tx, &prompt, &mut stream)?;
+    stream::save(tx, &prompt, &stream)
+}
+
+/// Adds a score to a trace that has a place.
+pub(super) fn put_late(tx: &mut dyn Write, stream: &mut Stream, place: u64, score: TraceScore) -> Result<()> {
+    let key = layout::late_score(stream.number, place, stream.scores);
+    stream.scores += 1;
+    stream.late += 1;
+    tx.put(Space::Traces, key.bytes(), &LateScore::write(score)?)
+}
+
+/// Adds a score to a trace that waits.
+pub(super) fn put_waiting(tx: &mut dyn Write, now: Timestamp, draft: Draft) -> Result<()> {
+    let Draft { trace, metric, score: NewScore { value, source, comment, judge } } = draft;
     let prefix = layout::trace_scores_from(trace.as_str(), metric.as_str(), source as u8);
     let last = last_below(tx, Space::Traces, prefix.bytes(), &after_prefix(prefix.bytes()))?;
     let number = match last {
@@ -78,18 +103,27 @@ pub(crate) fn add(tx: &mut dyn Write, now: Timestamp, draft: Draft) -> Result<()
     tx.put(Space::Traces, key.bytes(), &encode(&ScoreRecord { value, comment, judge, at: now })?)
 }
 
-fn source(number: u8) -> Result<ScoreSource> {
+pub(super) fn source(number: u8) -> Result<ScoreSource> {
     ScoreSource::ALL.get(usize::from(number)).copied().ok_or_else(damaged)
 }
 
-/// Every score of a trace, by metric and source, oldest first.
-pub(super) fn all(tx: &(impl Read + ?Sized), trace: &TraceId) -> Result<Vec<TraceScore>> {
-    read(tx, &layout::trace_scores(trace.as_str()))
+/// Every score of a trace that waits, by metric and source, oldest first.
+pub(super) fn waiting(tx: &(impl Read + ?Sized), trace: &TraceId) -> Result<Vec<TraceScore>> {
+    read(tx, &layout::trace_scores(trace.as_str()), &mut |_| {})
 }
 
-fn read(tx: &(impl Read + ?Sized), prefix: &Key) -> Result<Vec<TraceScore>> {
+/// The same, and they are gone from there.
+pub(super) fn take_waiting(tx: &mut dyn Write, trace: &TraceId) -> Result<Vec<TraceScore>> {
+    let mut keys = Vec::new();
+    let scores = read(&*tx, &layout::trace_scores(trace.as_str()), &mut |key| keys.push(key.to_vec()))?;
+    keys.iter().try_for_each(|key| tx.delete(Space::Traces, key))?;
+    Ok(scores)
+}
+
+fn read(tx: &(impl Read + ?Sized), prefix: &Key, seen: &mut dyn FnMut(&[u8])) -> Result<Vec<TraceScore>> {
     let mut scores = Vec::new();
     scan_prefix(tx, Space::Traces, prefix.bytes(), Order::Ascending, &mut |key, value| {
+        seen(key);
         let (_, metric, from) = layout::in_trace_score(key).ok_or_else(damaged)?;
         let ScoreRecord { value, comment, judge, at } = decode(value)?;
         let (metric, source) = (metric.parse()?, source(from)?);
@@ -99,52 +133,18 @@ fn read(tx: &(impl Read + ?Sized), prefix: &Key) -> Result<Vec<TraceScore>> {
     Ok(scores)
 }
 
-/// Every score of a metric on a trace, by source, oldest first.
-pub(crate) fn of_metric(
-    tx: &(impl Read + ?Sized),
-    trace: &TraceId,
-    metric: &MetricName,
-) -> Result<Vec<TraceScore>> {
-    read(tx, &layout::trace_scores_under(trace.as_str(), metric.as_str()))
-}
-
-/// What counts of a metric on a trace: each source's newest score.
-pub(crate) fn current(
-    tx: &(impl Read + ?Sized),
-    trace: &TraceId,
-    metric: &MetricName,
-) -> Result<BTreeMap<ScoreSource, ScoreValue>> {
-    let mut newest = BTreeMap::new();
-    let prefix = layout::trace_scores_under(trace.as_str(), metric.as_str());
-    scan_prefix(tx, Space::Traces, prefix.bytes(), Order::Ascending, &mut |key, value| {
-        let (.., from) = layout::in_trace_score(key).ok_or_else(damaged)?;
-        newest.insert(source(from)?, decode::<ScoreRecord>(value)?.value);
-        Ok(Flow::Continue)
-    })?;
-    Ok(newest)
-}
-
-/// How many scores there are; an error if one belongs to no trace.
-pub(crate) fn check(tx: &dyn Read) -> Result<u64> {
-    let (mut count, mut known) = (0, None);
-    scan_prefix(
-        tx,
-        Space::Traces,
-        layout::all_trace_scores().bytes(),
-        Order::Ascending,
-        &mut |key, value| {
-            let (trace, _, from) = layout::in_trace_score(key).ok_or_else(damaged)?;
-            source(from)?;
-            decode::<ScoreRecord>(value)?;
-            if known.as_ref() != Some(&trace) {
-                if tx.get(Space::Traces, layout::trace(&trace).bytes())?.is_none() {
-                    return Err(Error::TraceNotFound { trace });
-                }
-                known = Some(trace);
-            }
-            count += 1;
-            Ok(Flow::Continue)
-        },
-    )?;
-    Ok(count)
+impl<T: Read + ?Sized> Archive<'_, T> {
+    /// Every score of a metric on a trace, by source, oldest first.
+    pub(crate) fn of_metric(
+        &self,
+        facts: &TraceFacts,
+        prompt: &PromptName,
+        metric: &MetricName,
+    ) -> Result<Vec<TraceScore>> {
+        let Some(place) = facts.place else {
+            let prefix = layout::trace_scores_under(facts.trace_id.as_str(), metric.as_str());
+            return read(self.tx, &prefix, &mut |_| {});
+        };
+        self.scores(self.stream(prompt)?, place, Some(metric))
+    }
 }

@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use super::{FactsRecord, TraceRecord};
+use super::texts::Texts;
+use super::{Archive, FactsRecord, TraceRecord, fold, scores, stream};
 use crate::codec::canonical::to_canonical;
 use crate::codec::record::encode;
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
 use crate::model::name::{FOREIGN_ID_RULE, NAME_RULE, PromptName, TraceId, foreign_id, plain};
 use crate::model::time::Timestamp;
-use crate::model::trace::NewTrace;
+use crate::model::trace::{NewTrace, TraceFacts};
 use crate::storage::kv::{Space, Write};
 use crate::storage::layout;
 
@@ -80,6 +81,10 @@ impl Draft {
         Ok(draft)
     }
 
+    pub(crate) fn names_an_experiment(&self) -> bool {
+        self.trace.experiment.is_some()
+    }
+
     /// What it says about an experiment.
     pub(crate) fn exposed(&self) -> Exposed {
         Exposed {
@@ -97,6 +102,26 @@ impl Draft {
         self
     }
 
+    /// What it counts with, and what it says at length.
+    pub(super) fn parts(self, version: u32) -> (TraceFacts, Texts) {
+        let Draft { id, at, trace, input, output, metadata, .. } = self;
+        let facts = TraceFacts {
+            trace_id: id,
+            at,
+            place: None,
+            version,
+            user: trace.user,
+            experiment: trace.experiment,
+            variant: trace.variant,
+            stratum: trace.stratum,
+            latency_ms: trace.latency_ms,
+            cost_usd: trace.cost_usd,
+            tokens_in: trace.tokens_in,
+            tokens_out: trace.tokens_out,
+        };
+        (facts, Texts { input, output, error: trace.error, metadata })
+    }
+
     /// How many bytes its texts have.
     pub(crate) fn bytes(&self) -> usize {
         let texts = [&self.input, &self.output, &self.metadata, &self.trace.error];
@@ -106,24 +131,41 @@ impl Draft {
 
 /// Writes a trace of a version that is there.
 pub(crate) fn log(tx: &mut dyn Write, version: u32, version_id: ContentId, draft: Draft) -> Result<()> {
-    let Draft { id, prompt, at, trace, input, output, metadata } = draft;
-    let place = layout::trace(id.as_str());
-    if tx.get(Space::Traces, place.bytes())?.is_some() {
-        return Err(Error::TraceExists { trace: id.to_string() });
+    if scores::waits(tx, &draft.id)? || Archive::new(&*tx).locate_one(&draft.id)?.is_some() {
+        return Err(Error::TraceExists { trace: draft.id.to_string() });
     }
-    let facts = FactsRecord {
-        version,
-        user: trace.user,
-        experiment: trace.experiment,
-        variant: trace.variant,
-        stratum: trace.stratum,
-        latency_ms: trace.latency_ms,
-        cost_usd: trace.cost_usd,
-        tokens_in: trace.tokens_in,
-        tokens_out: trace.tokens_out,
+    let prompt = draft.prompt.clone();
+    let mut stream = stream::find_or_make(tx, &prompt)?;
+    let (facts, texts) = draft.parts(version);
+    put_row(tx, &prompt, version_id, facts, texts)?;
+    stream.waiting += 1;
+    fold::settle(tx, &prompt, &mut stream)?;
+    stream::save(tx, &prompt, &stream)
+}
+
+/// Writes a trace as rows that wait.
+pub(super) fn put_row(
+    tx: &mut dyn Write,
+    prompt: &PromptName,
+    version_id: ContentId,
+    facts: TraceFacts,
+    texts: Texts,
+) -> Result<()> {
+    let key = layout::trace_facts(prompt.as_str(), facts.at, facts.trace_id.as_str());
+    let (place, at) = (layout::trace(facts.trace_id.as_str()), facts.at);
+    let record = FactsRecord {
+        version: facts.version,
+        user: facts.user,
+        experiment: facts.experiment,
+        variant: facts.variant,
+        stratum: facts.stratum,
+        latency_ms: facts.latency_ms,
+        cost_usd: facts.cost_usd,
+        tokens_in: facts.tokens_in,
+        tokens_out: facts.tokens_out,
     };
-    let key = layout::trace_facts(prompt.as_str(), at, id.as_str());
-    tx.put(Space::Traces, key.bytes(), &encode(&facts)?)?;
-    let record = TraceRecord { prompt, at, version_id, input, output, error: trace.error, metadata };
+    tx.put(Space::Traces, key.bytes(), &encode(&record)?)?;
+    let Texts { input, output, error, metadata } = texts;
+    let record = TraceRecord { prompt: prompt.clone(), at, version_id, input, output, error, metadata };
     tx.put(Space::Traces, place.bytes(), &encode(&record)?)
 }

@@ -61,8 +61,14 @@ fn ids_of_every_kind_come_back() {
         (vec![hex, uuid], 90),
         (vec!["req-1", "GRÜN", "0123456789ABCDEF0123456789ABCDEF"], 70),
     ] {
+        let mut column = Ids::default();
+        ids.iter().for_each(|id| column.push(id));
+        let mut both = Ids::default();
+        both.append(&column);
+        both.append(&column);
+        assert_eq!((0..both.len()).map(|i| both.get(i)).collect::<Vec<_>>(), [&ids[..], &ids].concat());
         let mut writer = Writer::new(9);
-        writer.ids(&ids);
+        writer.ids(&column);
         let written = writer.finish();
         assert!(written.len() <= bytes, "{} bytes for {ids:?}", written.len());
         let mut reader = Reader::new(NAME, 9, &written).unwrap();
@@ -108,8 +114,14 @@ proptest! {
 
     #[test]
     fn texts_come_back(values in prop::collection::vec("[a-c]{0,3}|.{0,9}", 0..300)) {
+        let mut column = Texts::default();
+        values.iter().for_each(|text| column.push(text));
+        let mut both = Texts::default();
+        both.append(&column);
+        both.append(&column);
+        prop_assert_eq!((0..both.len()).map(|i| both.get(i).to_owned()).collect::<Vec<_>>(), [&values[..], &values].concat());
         let mut writer = Writer::new(9);
-        writer.texts(values.iter().map(String::as_str));
+        writer.texts(&column);
         let bytes = writer.finish();
         let mut reader = Reader::new(NAME, 9, &bytes).unwrap();
         let back = reader.texts(values.len()).unwrap();

@@ -1,0 +1,285 @@
+//! The verbs for many traces at once, and for old ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::{LiveFilter, enrol_by_trace, invalid};
+use crate::compare::live::{LiveSummary, Question, summarise};
+use crate::error::{Error, Result};
+use crate::experiments::record;
+use crate::model::experiment::ExperimentState;
+use crate::model::id::ContentId;
+use crate::model::name::{MetricName, PromptName, TraceId};
+use crate::model::score::ScoreConfig;
+use crate::model::selector::VersionRef;
+use crate::model::time::Timestamp;
+use crate::model::trace::{Figure, NewScore, NewTrace};
+use crate::prompts::{labels, versions};
+use crate::runs::metrics;
+use crate::storage::kv::{Read, Write};
+use crate::storage::log::{Author, append};
+use crate::store::Store;
+use crate::traces::read::Span;
+use crate::traces::{self, Archive, Live, Marks, Pruned, Wanted, bulk, scores, write};
+
+/// So many of one kind are taken in one call.
+const MOST: usize = 100_000;
+/// So many values are worth a second thread.
+const WORTH_A_THREAD: usize = 20_000;
+
+/// One production call, with the scores that it has from the beginning.
+#[derive(Debug, Clone)]
+pub struct LoggedCall {
+    /// The prompt.
+    pub prompt: String,
+    /// The version that was called.
+    pub version: VersionRef,
+    /// What is said about the call.
+    pub trace: NewTrace,
+    /// Its scores: the metric's name and the score.
+    pub scores: Vec<(String, NewScore)>,
+}
+
+/// A score of a trace.
+#[derive(Debug, Clone)]
+pub struct GivenScore {
+    /// The trace.
+    pub trace_id: String,
+    /// The metric.
+    pub metric: String,
+    /// What is said.
+    pub score: NewScore,
+}
+
+fn limited(what: &'static str, n: usize) -> Result<()> {
+    if n <= MOST {
+        Ok(())
+    } else {
+        invalid(what, format!("at most {MOST} are taken at once; {n} were given"))
+    }
+}
+
+/// What each metric declares, read once.
+#[derive(Default)]
+struct Configs(BTreeMap<MetricName, Option<ScoreConfig>>);
+
+impl Configs {
+    fn check(&mut self, tx: &dyn Read, draft: &scores::Draft) -> Result<()> {
+        if !self.0.contains_key(&draft.metric) {
+            self.0.insert(draft.metric.clone(), metrics::read(tx, &draft.metric)?);
+        }
+        match self.0.get(&draft.metric) {
+            Some(Some(config)) => config.check(draft.metric.as_str(), &draft.score.value),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A call that passed every check that needs no store.
+struct Draft {
+    version: VersionRef,
+    trace: write::Draft,
+    scores: Vec<scores::Draft>,
+}
+
+fn log_all(tx: &mut dyn Write, author: &Author, drafts: Vec<Draft>) -> Result<()> {
+    let mut known: Vec<(PromptName, VersionRef, u32, ContentId)> = Vec::new();
+    let mut configs = Configs::default();
+    let mut logged = Vec::with_capacity(drafts.len());
+    for Draft { version, trace, scores } in drafts {
+        // Most batches name few versions.
+        let found = known.iter().rev().take(64).find(|(p, v, ..)| *p == trace.prompt && *v == version);
+        let (number, version_id) = match found {
+            Some((.., number, id)) => (*number, *id),
+            None => {
+                let number = versions::resolve(&*tx, &trace.prompt, &version)?;
+                let id = versions::id_of(&*tx, &trace.prompt, number)?;
+                known.push((trace.prompt.clone(), version, number, id));
+                (number, id)
+            }
+        };
+        scores.iter().try_for_each(|score| configs.check(&*tx, score))?;
+        let trace = if trace.names_an_experiment() {
+            let variant = enrol_by_trace(tx, author, &trace.prompt, &trace.exposed())?;
+            trace.with_variant(variant)
+        } else {
+            trace
+        };
+        logged.push(bulk::Logged { draft: trace, version: number, version_id, scores });
+    }
+    bulk::log(tx, author.now, logged)
+}
+
+impl Store {
+    /// Logs many production calls, with their scores if they have some; returns the traces' ids, in the order of the
+    /// calls.
+    ///
+    /// # Atomicity
+    /// All or nothing, and durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Store::log`] and [`Store::score`], at once; `invalid-argument` for more than 100,000.
+    pub fn log_many(&self, calls: Vec<LoggedCall>) -> Result<Vec<TraceId>> {
+        limited("calls", calls.len())?;
+        let now = Timestamp::now();
+        let mut ids = Vec::with_capacity(calls.len());
+        let mut drafts = Vec::with_capacity(calls.len());
+        for LoggedCall { prompt, version, trace, scores: given } in calls {
+            let trace = write::Draft::new(&prompt, trace, now)?;
+            if let VersionRef::Of { prompt: other, .. } = &version
+                && *other != prompt
+            {
+                return Err(Error::VersionOfAnotherPrompt { prompt, other: other.clone() });
+            }
+            let id = trace.id.clone();
+            let score = |(metric, score): (String, NewScore)| scores::Draft::new(id.as_str(), &metric, score);
+            let scores = given.into_iter().map(score).collect::<Result<_>>()?;
+            ids.push(id);
+            drafts.push(Draft { version, trace, scores });
+        }
+        self.write(move |tx, author| log_all(tx, author, drafts))?;
+        Ok(ids)
+    }
+
+    /// Scores many traces; returns how many scores there were.
+    ///
+    /// # Atomicity
+    /// All or nothing, and durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Store::score`], at once; `invalid-argument` for more than 100,000.
+    pub fn score_many(&self, given: Vec<GivenScore>) -> Result<u64> {
+        limited("scores", given.len())?;
+        let draft = |given: GivenScore| scores::Draft::new(&given.trace_id, &given.metric, given.score);
+        let drafts = given.into_iter().map(draft).collect::<Result<Vec<_>>>()?;
+        let count = drafts.len() as u64;
+        // What was logged a moment ago may still be on its way.
+        self.recorder.wait();
+        self.write(move |tx, author| {
+            let mut configs = Configs::default();
+            drafts.iter().try_for_each(|draft| configs.check(&*tx, draft))?;
+            bulk::score(tx, author.now, drafts)
+        })?;
+        Ok(count)
+    }
+
+    /// Several metrics of a prompt in production: what [`Store::summary`] says of each, read in one state of the store.
+    ///
+    /// # Errors
+    /// As [`Store::summary`].
+    pub fn summaries(&self, prompt: &str, metrics: &[&str], filter: &LiveFilter) -> Result<Vec<LiveSummary>> {
+        let prompt: PromptName = prompt.parse()?;
+        let names = metrics.iter().map(|name| name.parse()).collect::<Result<Vec<MetricName>>>()?;
+        let by_source = filter.source.is_some() || filter.by == Some(crate::compare::live::GroupBy::Source);
+        for name in &names {
+            if by_source && Figure::of(name.as_str()).is_some() {
+                return invalid("source", format!("{name} is measured, not judged: it has no source"));
+            }
+        }
+        self.recorder.wait();
+        let (live, asked) = self.read(|tx| {
+            let version = match &filter.version {
+                Some(version) => Some(versions::resolve(tx, &prompt, version)?),
+                None => versions::latest(tx, &prompt).map(|_| None)?,
+            };
+            let span = Span { since: filter.since, until: filter.until };
+            let wanted = Wanted { span, version, experiment: filter.experiment.as_deref() };
+            let archive = Archive::new(tx);
+            let live = traces::gather(&archive, &prompt, wanted)?;
+            let labels = labels::all(tx, &prompt)?;
+            let mut asked: Vec<(Question, Option<Marks>)> = Vec::new();
+            for metric in names {
+                let figure = Figure::of(metric.as_str()).is_some();
+                let config = if figure { None } else { metrics::read(tx, &metric)? };
+                let marks = if figure { None } else { Some(live.marks(&archive, &metric)?) };
+                let known = config.is_some() || marks.as_ref().is_none_or(|marks| !marks.rows.is_empty());
+                if !known && !traces::scored_at_all(&archive, &prompt, &metric)? {
+                    return Err(Error::MetricNotFound { metric: metric.to_string() });
+                }
+                let (prompt, labels) = (prompt.clone(), labels.clone());
+                let (source, by) = (filter.source, filter.by);
+                asked.push((Question { prompt, metric, config, source, by, labels }, marks));
+            }
+            Ok((live, asked))
+        })?;
+        summarise_all(&live, asked)
+    }
+
+    /// Removes the production calls that were made before a moment, with their texts and scores: of one prompt, or of
+    /// all of them.
+    ///
+    /// What stays: prompts, labels, datasets, runs, verdicts and the event log, which has an entry that says what went;
+    /// dataset items that were made of a trace; exposures; and traces of an experiment that has no conclusion yet,
+    /// which are counted by experiment.
+    ///
+    /// # Errors
+    /// `prompt-not-found`, `invalid-name`.
+    pub fn prune(&self, before: Timestamp, prompt: Option<&str>) -> Result<Pruned> {
+        let prompt: Option<PromptName> = prompt.map(str::parse).transpose()?;
+        self.recorder.wait();
+        self.write(move |tx, author| {
+            let prompts = match &prompt {
+                Some(prompt) => {
+                    versions::latest(&*tx, prompt)?;
+                    vec![prompt.clone()]
+                }
+                None => traces::read::prompts(&*tx)?,
+            };
+            let mut open = BTreeSet::new();
+            for stored in record::all(&*tx)? {
+                if matches!(stored.experiment.state, ExperimentState::Registered | ExperimentState::Running) {
+                    open.insert(stored.name().to_string());
+                }
+            }
+            let mut all = Pruned::default();
+            for prompt in prompts {
+                let one = traces::prune(tx, &prompt, before, &open)?;
+                all.traces += one.traces;
+                all.scores += one.scores;
+                for (experiment, kept) in one.kept {
+                    *all.kept.entry(experiment).or_default() += kept;
+                }
+            }
+            if all.traces > 0 {
+                let data = json!({
+                    "before": before, "prompt": prompt, "traces": all.traces, "scores": all.scores, "kept": all.kept,
+                });
+                append(tx, author, "traces.pruned", data)?;
+            }
+            Ok(all)
+        })
+    }
+}
+
+/// Each metric on a thread of its own, as far as there are processors.
+fn summarise_all(live: &Live, asked: Vec<(Question, Option<Marks>)>) -> Result<Vec<LiveSummary>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(asked.len());
+    if threads < 2 || live.rows() * asked.len() < WORTH_A_THREAD {
+        return asked
+            .into_iter()
+            .map(|(question, marks)| summarise(question, live, marks.as_ref()))
+            .collect();
+    }
+    let mut shares: Vec<Vec<(usize, Question, Option<Marks>)>> = (0..threads).map(|_| Vec::new()).collect();
+    for (i, (question, marks)) in asked.into_iter().enumerate() {
+        shares[i % threads].push((i, question, marks));
+    }
+    let one = |(i, question, marks): (usize, Question, Option<Marks>)| {
+        Ok((i, summarise(question, live, marks.as_ref())?))
+    };
+    let work = |share: Vec<_>| share.into_iter().map(one).collect::<Result<Vec<_>>>();
+    let mut made = std::thread::scope(|scope| {
+        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || work(share))).collect();
+        let mut made: Vec<(usize, LiveSummary)> = Vec::new();
+        for thread in started {
+            match thread.join() {
+                Ok(share) => made.extend(share?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok::<_, Error>(made)
+    })?;
+    made.sort_by_key(|(i, _)| *i);
+    Ok(made.into_iter().map(|(_, summary)| summary).collect())
+}

@@ -1,0 +1,323 @@
+//! From a call's id to its place, for calls in the columns.
+//!
+//! Invariants: each batch of calls adds a run, sorted by the ids' fingerprints; eight runs of a level are merged into one
+//! of the next, so there are few, and writing stays sequential however random the ids are; equal fingerprints stand
+//! in one block; a filter says what a run surely does not have. An entry may name a place that nobody has any more: who
+//! asks looks at the place, and compares the id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::columns::{Reader, Writer};
+use crate::codec::hash::fingerprint;
+use crate::codec::record::{decode, encode, record};
+use crate::error::{Error, Result};
+use crate::storage::keys::after_prefix;
+use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
+use crate::storage::layout;
+
+const FORMAT: u8 = 3;
+const NAME: &str = "index of traces";
+const FANOUT: usize = 8;
+/// Runs of this level are not merged any more: to merge them would take too much memory at once.
+const TOP: u8 = 5;
+/// A block's entries, so that a block just fits a page.
+const BLOCK: usize = 384;
+const MOST_BLOCK: usize = 3_900;
+/// Bits of a filter for each entry, and bits that an entry sets: 1 in 100 passes by mistake.
+const FILTER_BITS: usize = 10;
+const FILTER_PROBES: u64 = 5;
+/// To read so much of a filter takes as long as one look into the run.
+const FILTER_WORTH: usize = 4_096;
+
+#[derive(Serialize, Deserialize)]
+struct Run {
+    entries: u64,
+}
+record!(Run, 67, "run of the index of traces");
+
+/// An entry: the fingerprint, the stream, the place.
+pub(super) type Entry = (u64, u32, u64);
+
+fn damaged(reason: &str) -> Error {
+    Error::DamagedRecord { record: NAME, reason: reason.to_owned() }
+}
+
+/// Every run: its level, its number, its entries.
+fn runs(tx: &(impl Read + ?Sized)) -> Result<Vec<(u8, u64, u64)>> {
+    let mut found = Vec::new();
+    scan_prefix(tx, Space::Traces, layout::index_runs().bytes(), Order::Ascending, &mut |key, value| {
+        let (level, run) = layout::in_index_run(key).ok_or_else(|| damaged("its key is malformed"))?;
+        found.push((level, run, decode::<Run>(value)?.entries));
+        Ok(Flow::Continue)
+    })?;
+    Ok(found)
+}
+
+fn filter_bit(bits: u64, print: u64, probe: u64) -> usize {
+    let step = print.rotate_left(32) | 1;
+    (print.wrapping_add(probe.wrapping_mul(step)) % bits.max(1)) as usize
+}
+
+fn block_bytes(entries: &[Entry]) -> Vec<u8> {
+    let column = |f: fn(&Entry) -> u64| entries.iter().map(f).collect::<Vec<_>>();
+    let mut writer = Writer::new(FORMAT);
+    writer.number(entries.len() as u64);
+    writer.ints(&column(|entry| entry.0));
+    writer.ints(&column(|entry| entry.1.into()));
+    writer.ints(&column(|entry| entry.2));
+    writer.finish()
+}
+
+fn read_block(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let mut reader = Reader::new(NAME, FORMAT, bytes)?;
+    let n = reader.rows()?;
+    let (prints, streams, places) = (reader.ints(n)?, reader.ints(n)?, reader.ints(n)?);
+    reader.end()?;
+    let entries = prints.into_iter().zip(streams).zip(places);
+    Ok(entries.map(|((print, stream), place)| (print, stream as u32, place)).collect())
+}
+
+/// Writes one run, block by block.
+struct Build {
+    run: u64,
+    entries: u64,
+    waiting: Vec<Entry>,
+    filter: Vec<u8>,
+}
+
+impl Build {
+    fn new(run: u64, most: u64) -> Build {
+        let filter = vec![0; (most as usize * FILTER_BITS).div_ceil(8)];
+        Build { run, entries: 0, waiting: Vec::new(), filter }
+    }
+
+    fn push(&mut self, tx: &mut dyn Write, entry: Entry) -> Result<()> {
+        let next = self.waiting.last().is_none_or(|last| last.0 != entry.0);
+        if self.waiting.len() >= BLOCK && next {
+            self.put(tx)?;
+        }
+        let bits = self.filter.len() as u64 * 8;
+        for probe in 0..FILTER_PROBES {
+            let bit = filter_bit(bits, entry.0, probe);
+            if let Some(byte) = self.filter.get_mut(bit / 8) {
+                *byte |= 1 << (bit % 8);
+            }
+        }
+        self.waiting.push(entry);
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn put(&mut self, tx: &mut dyn Write) -> Result<()> {
+        let mut entries = std::mem::take(&mut self.waiting);
+        while !entries.is_empty() {
+            let mut bytes = block_bytes(&entries);
+            let mut rest = Vec::new();
+            if bytes.len() > MOST_BLOCK {
+                let mut keep = (entries.len() * MOST_BLOCK / bytes.len()).max(1);
+                while keep < entries.len() && entries[keep].0 == entries[keep - 1].0 {
+                    keep += 1;
+                }
+                rest = entries.split_off(keep);
+                if !rest.is_empty() {
+                    bytes = block_bytes(&entries);
+                }
+            }
+            tx.put(Space::Traces, layout::index_block(self.run, entries[0].0).bytes(), &bytes)?;
+            entries = rest;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, tx: &mut dyn Write, level: u8) -> Result<()> {
+        self.put(tx)?;
+        if self.entries == 0 {
+            return Ok(());
+        }
+        tx.put(Space::Traces, layout::index_filter(self.run).bytes(), &self.filter)?;
+        let run = Run { entries: self.entries };
+        tx.put(Space::Traces, layout::index_run(level, self.run).bytes(), &encode(&run)?)
+    }
+}
+
+/// Adds the places of calls.
+pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> Result<()> {
+    let mut entries: Vec<Entry> = calls.iter().map(|(id, place)| (fingerprint(id), stream, *place)).collect();
+    entries.sort_unstable();
+    let mut known = runs(tx)?;
+    let number = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
+    let mut build = Build::new(number, entries.len() as u64);
+    for entry in &entries {
+        build.push(tx, *entry)?;
+    }
+    build.finish(tx, 0)?;
+    known.push((0, number, entries.len() as u64));
+    let mut next = number + 1;
+    for level in 0..TOP {
+        let of_level: Vec<(u8, u64, u64)> =
+            known.iter().copied().filter(|(found, ..)| *found == level).collect();
+        if of_level.len() < FANOUT {
+            return Ok(());
+        }
+        let entries = of_level.iter().map(|(.., entries)| entries).sum();
+        merge(tx, &of_level, next, level + 1, entries, &mut |_| Ok(true))?;
+        known.push((level + 1, next, entries));
+        next += 1;
+    }
+    Ok(())
+}
+
+/// One run after another, block by block.
+struct Cursor {
+    run: u64,
+    block: std::vec::IntoIter<Entry>,
+    /// Where the next block begins, at the earliest.
+    from: Option<u64>,
+}
+
+impl Cursor {
+    fn next(&mut self, tx: &dyn Read) -> Result<Option<Entry>> {
+        loop {
+            if let Some(entry) = self.block.next() {
+                return Ok(Some(entry));
+            }
+            let Some(from) = self.from.take() else { return Ok(None) };
+            let (low, high) =
+                (layout::index_block(self.run, from), after_prefix(layout::index_blocks(self.run).bytes()));
+            let mut found = None;
+            tx.scan(Space::Traces, low.bytes(), &high, Order::Ascending, &mut |key, value| {
+                let first = key.last_chunk().map(|n| u64::from_be_bytes(*n));
+                found = Some((first.ok_or_else(|| damaged("its key is malformed"))?, read_block(value)?));
+                Ok(Flow::Stop)
+            })?;
+            let Some((first, block)) = found else { return Ok(None) };
+            self.from = first.checked_add(1);
+            self.block = block.into_iter();
+        }
+    }
+}
+
+/// Makes one run of several, of the entries that are wanted.
+fn merge(
+    tx: &mut dyn Write,
+    runs: &[(u8, u64, u64)],
+    into: u64,
+    level: u8,
+    most: u64,
+    wanted: &mut dyn FnMut(&Entry) -> Result<bool>,
+) -> Result<()> {
+    let start = |run| Cursor { run, block: Vec::new().into_iter(), from: Some(0) };
+    let mut cursors: Vec<Cursor> = runs.iter().map(|(_, run, _)| start(*run)).collect();
+    let mut heads = Vec::new();
+    for cursor in &mut cursors {
+        heads.push(cursor.next(&*tx)?);
+    }
+    let mut build = Build::new(into, most);
+    loop {
+        let least = heads.iter().enumerate().filter_map(|(i, head)| head.map(|entry| (entry, i))).min();
+        let Some((entry, i)) = least else { break };
+        heads[i] = cursors[i].next(&*tx)?;
+        if wanted(&entry)? {
+            build.push(tx, entry)?;
+        }
+    }
+    for (level, run, _) in runs {
+        remove(tx, *level, *run)?;
+    }
+    build.finish(tx, level)
+}
+
+fn remove(tx: &mut dyn Write, level: u8, run: u64) -> Result<()> {
+    let mut keys = vec![layout::index_run(level, run).bytes().to_vec()];
+    keys.push(layout::index_filter(run).bytes().to_vec());
+    let blocks = layout::index_blocks(run);
+    scan_prefix(tx, Space::Traces, blocks.bytes(), Order::Ascending, &mut |key, _| {
+        keys.push(key.to_vec());
+        Ok(Flow::Continue)
+    })?;
+    keys.iter().try_for_each(|key| tx.delete(Space::Traces, key))
+}
+
+/// Keeps the entries that are wanted, in one run a level.
+pub(super) fn retain(tx: &mut dyn Write, wanted: &mut dyn FnMut(&Entry) -> Result<bool>) -> Result<()> {
+    let known = runs(tx)?;
+    let mut next = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
+    for level in 0..=TOP {
+        let of_level: Vec<(u8, u64, u64)> =
+            known.iter().copied().filter(|(found, ..)| *found == level).collect();
+        if !of_level.is_empty() {
+            let entries = of_level.iter().map(|(.., entries)| entries).sum();
+            merge(tx, &of_level, next, level, entries, wanted)?;
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The places that each id may have, as a stream and a place.
+pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Vec<(u32, u64)>>> {
+    let mut found = vec![Vec::new(); ids.len()];
+    let runs = runs(tx)?;
+    if runs.is_empty() {
+        return Ok(found);
+    }
+    let mut prints: Vec<(u64, usize)> = ids.iter().enumerate().map(|(i, id)| (fingerprint(id), i)).collect();
+    prints.sort_unstable();
+    for (_, run, entries) in runs {
+        let size = entries as usize * FILTER_BITS / 8;
+        let filter = match size <= FILTER_WORTH * ids.len() {
+            true => tx.get(Space::Traces, layout::index_filter(run).bytes())?,
+            false => None,
+        };
+        // The block that was looked into last, and where it began.
+        let mut block: Option<(u64, Vec<Entry>)> = None;
+        for (print, i) in &prints {
+            let passes = filter.as_ref().is_none_or(|filter| {
+                let bits = filter.len() as u64 * 8;
+                (0..FILTER_PROBES)
+                    .map(|probe| filter_bit(bits, *print, probe))
+                    .all(|bit| filter.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1))
+            });
+            if !passes {
+                continue;
+            }
+            let inside = |block: &Option<(u64, Vec<Entry>)>| {
+                let last = block.as_ref().and_then(|(_, entries)| entries.last());
+                last.is_some_and(|last| last.0 >= *print)
+            };
+            if !inside(&block) {
+                let high = match print.checked_add(1) {
+                    Some(above) => layout::index_block(run, above).bytes().to_vec(),
+                    None => after_prefix(layout::index_blocks(run).bytes()),
+                };
+                let last = last_below(tx, Space::Traces, layout::index_blocks(run).bytes(), &high)?;
+                let Some((key, value)) = last else { continue };
+                let first = key.last_chunk().map_or(0, |n| u64::from_be_bytes(*n));
+                if block.as_ref().is_none_or(|(known, _)| *known != first) {
+                    block = Some((first, read_block(&value)?));
+                }
+            }
+            let Some((_, entries)) = &block else { continue };
+            let from = entries.partition_point(|entry| entry.0 < *print);
+            let same = entries[from..].iter().take_while(|entry| entry.0 == *print);
+            found[*i].extend(same.map(|(_, stream, place)| (*stream, *place)));
+        }
+    }
+    Ok(found)
+}
+
+/// Every entry, run by run, for `verify`.
+pub(super) fn visit(tx: &dyn Read, f: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
+    for (_, run, entries) in runs(tx)? {
+        let mut cursor = Cursor { run, block: Vec::new().into_iter(), from: Some(0) };
+        let mut seen = 0;
+        while let Some(entry) = cursor.next(tx)? {
+            seen += 1;
+            f(&entry)?;
+        }
+        if seen != entries {
+            return Err(damaged("entries are missing"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! What a summary of production reads: the calls that fit as columns, and a metric's scores beside them.
+
+use std::collections::HashMap;
+
+use super::read::Span;
+use super::scores::{self, ScoreRecord};
+use super::segment::{Calls, Scores};
+use super::stream::Shelf;
+use super::{Archive, FactsRecord, LateScore, damaged, read};
+use crate::codec::record::decode;
+use crate::error::Result;
+use crate::model::name::{MetricName, PromptName, TraceId};
+use crate::model::score::ScoreValue;
+use crate::model::time::Timestamp;
+use crate::model::trace::{Figure, ScoreSource};
+use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
+use crate::storage::layout;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Which calls of a prompt are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) span: Span,
+    pub(crate) version: Option<u32>,
+    pub(crate) experiment: Option<&'a str>,
+}
+
+/// A column of names; none has the code of `None`.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) names: Vec<Option<String>>,
+    pub(crate) codes: Vec<u32>,
+    known: HashMap<Option<String>, u32>,
+}
+
+impl Names {
+    fn code(&mut self, name: Option<&str>) -> u32 {
+        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        if let Some(code) = self.known.get(&name) {
+            return *code;
+        }
+        let code = self.names.len() as u32;
+        self.names.push(name.clone());
+        self.known.insert(name, code);
+        code
+    }
+}
+
+/// The calls that fit, one row each.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) versions: Vec<u32>,
+    /// Days since 1970.
+    pub(crate) days: Vec<i32>,
+    pub(crate) variants: Names,
+    pub(crate) strata: Names,
+    /// In the order of [`Figure`]; not a number where a call has none.
+    figures: [Vec<f64>; 4],
+    stream: u32,
+    /// The places of the rows that have one: they come first, and grow.
+    places: Vec<u64>,
+    /// The others.
+    waiting: HashMap<TraceId, u32>,
+}
+
+/// The scores of a metric on the rows of a [`Live`]: of each row and source the newest, sorted by row and source.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) rows: Vec<u32>,
+    pub(crate) sources: Vec<ScoreSource>,
+    pub(crate) values: Vec<Mark>,
+    /// The names that a mark may be.
+    pub(crate) categories: Vec<String>,
+    /// Whether no row has two.
+    pub(crate) single: bool,
+}
+
+/// A score, small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Mark {
+    Number(f64),
+    Category(u32),
+    Missing,
+}
+
+impl Live {
+    pub(crate) fn rows(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// A figure of every row; not a number where a call has none.
+    pub(crate) fn figure(&self, figure: Figure) -> &[f64] {
+        &self.figures[figure as usize]
+    }
+
+    /// The day of a row as text.
+    pub(crate) fn day(day: i32) -> String {
+        // RFC 3339 begins with the day.
+        Timestamp::from_micros(i64::from(day) * DAY).to_string().chars().take(10).collect()
+    }
+
+    fn push(&mut self, at: i64, version: u32, names: [u32; 2], figures: [Option<f64>; 4]) {
+        self.versions.push(version);
+        self.days.push(at.div_euclid(DAY) as i32);
+        self.variants.codes.push(names[0]);
+        self.strata.codes.push(names[1]);
+        for (column, figure) in self.figures.iter_mut().zip(figures) {
+            column.push(figure.unwrap_or(f64::NAN));
+        }
+    }
+
+    fn push_segment(&mut self, calls: &Calls, wanted: Wanted<'_>) {
+        let variants: Vec<u32> =
+            calls.variants.words().iter().map(|word| self.variants.code(Some(word))).collect();
+        let strata: Vec<u32> = calls.strata.words().iter().map(|word| self.strata.code(Some(word))).collect();
+        let experiment = wanted.experiment.map(|name| {
+            calls.experiments.words().iter().position(|word| word == name).map(|code| code as u64)
+        });
+        let code = |codes: &[u32], column: &[u64], row: usize| {
+            column.get(row).and_then(|&code| codes.get(code as usize)).copied().unwrap_or_default()
+        };
+        for (row, (&place, &version)) in calls.places.iter().zip(&calls.versions).enumerate() {
+            let fits = wanted.span.holds(calls.at(row))
+                && wanted.version.is_none_or(|wanted| u64::from(wanted) == version)
+                && experiment
+                    .is_none_or(|code| code.is_some() && calls.experiments.codes().get(row).copied() == code);
+            if !fits {
+                continue;
+            }
+            let figure = |i: usize| calls.figures[i].get(row).copied().flatten();
+            let tokens = |i: usize| calls.tokens[i].get(row).copied().flatten().map(|n| n as f64);
+            let names =
+                [code(&variants, calls.variants.codes(), row), code(&strata, calls.strata.codes(), row)];
+            let figures = [figure(0), figure(1), tokens(0), tokens(1)];
+            self.push(calls.at(row).as_micros(), version as u32, names, figures);
+            self.places.push(place);
+        }
+    }
+}
+
+/// Reads the calls of a prompt that are wanted.
+pub(crate) fn gather<T: Read + ?Sized>(
+    archive: &Archive<'_, T>,
+    prompt: &PromptName,
+    wanted: Wanted<'_>,
+) -> Result<Live> {
+    let mut live = Live { stream: archive.stream(prompt)?, ..Live::default() };
+    let shelf = Shelf::Calls(live.stream);
+    for (number, info) in archive.listed(live.stream)?.iter() {
+        if wanted.span.touches(info.oldest, info.newest) {
+            live.push_segment(&Calls::decode_light(&shelf.read(archive.tx, *number)?)?, wanted);
+        }
+    }
+    let all = layout::trace_facts_of(prompt.as_str());
+    scan_prefix(archive.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+        let (_, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
+        let facts = read::facts(id.parse()?, at, decode::<FactsRecord>(value)?);
+        let fits = wanted.span.holds(at)
+            && wanted.version.is_none_or(|version| version == facts.version)
+            && wanted.experiment.is_none_or(|name| facts.experiment.as_deref() == Some(name));
+        if fits {
+            let names =
+                [live.variants.code(facts.variant.as_deref()), live.strata.code(facts.stratum.as_deref())];
+            let figures = [Figure::LatencyMs, Figure::CostUsd, Figure::TokensIn, Figure::TokensOut]
+                .map(|figure| facts.figure(figure));
+            live.waiting.insert(facts.trace_id, live.versions.len() as u32);
+            live.push(at.as_micros(), facts.version, names, figures);
+        }
+        Ok(Flow::Continue)
+    })?;
+    Ok(live)
+}
+
+/// From a place to its row.
+enum Rows<'a> {
+    /// By the distance from the first place; 0 is none.
+    Near(u64, Vec<u32>),
+    Far(&'a [u64]),
+}
+
+impl Rows<'_> {
+    fn of(places: &[u64]) -> Rows<'_> {
+        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Rows::Far(places) };
+        let span = last.saturating_sub(first);
+        if span > 4 * places.len() as u64 + 4_096 {
+            return Rows::Far(places);
+        }
+        let mut rows = vec![0; span as usize + 1];
+        for (row, place) in places.iter().enumerate() {
+            if let Some(slot) = rows.get_mut((place - first) as usize) {
+                *slot = row as u32 + 1;
+            }
+        }
+        Rows::Near(first, rows)
+    }
+
+    fn row(&self, place: u64) -> Option<u32> {
+        match self {
+            Rows::Near(first, rows) => {
+                let distance = usize::try_from(place.checked_sub(*first)?).ok()?;
+                rows.get(distance)?.checked_sub(1)
+            }
+            Rows::Far(places) => places.binary_search(&place).ok().map(|row| row as u32),
+        }
+    }
+}
+
+/// Collects marks: a later one of the same row and source takes the place of the earlier.
+struct Collect {
+    marks: Marks,
+    /// For each source, where the mark of a row stands; 0 is nowhere.
+    slots: [Vec<u32>; ScoreSource::ALL.len()],
+    rows: usize,
+    names: HashMap<String, u32>,
+}
+
+impl Collect {
+    fn mark(&mut self, value: &ScoreValue) -> Mark {
+        match value {
+            ScoreValue::Number(x) => Mark::Number(*x),
+            ScoreValue::Bool(yes) => Mark::Number(f64::from(u8::from(*yes))),
+            ScoreValue::Missing => Mark::Missing,
+            ScoreValue::Category(name) => {
+                let next = self.marks.categories.len() as u32;
+                let code = *self.names.entry(name.clone()).or_insert(next);
+                if code == next {
+                    self.marks.categories.push(name.clone());
+                }
+                Mark::Category(code)
+            }
+        }
+    }
+
+    fn put(&mut self, row: u32, source: ScoreSource, mark: Mark) {
+        let slots = &mut self.slots[source as usize];
+        if slots.is_empty() {
+            slots.resize(self.rows, 0);
+        }
+        let Some(slot) = slots.get_mut(row as usize) else { return };
+        if let Some(at) = slot.checked_sub(1) {
+            if let Some(value) = self.marks.values.get_mut(at as usize) {
+                *value = mark;
+            }
+            return;
+        }
+        self.marks.rows.push(row);
+        self.marks.sources.push(source);
+        self.marks.values.push(mark);
+        *slot = self.marks.rows.len() as u32;
+    }
+
+    fn segment(&mut self, rows: &Rows<'_>, scores: &Scores) -> Result<()> {
+        // Numbers of one source all the way down: no look at each row's kind.
+        if let (Some(numbers), Some(&first)) = (scores.all_numbers(), scores.sources.first())
+            && scores.sources.iter().all(|&source| source == first)
+        {
+            let source = super::segment::source(first)?;
+            for (place, number) in scores.places.iter().zip(numbers) {
+                if let Some(row) = rows.row(*place) {
+                    self.put(row, source, Mark::Number(*number));
+                }
+            }
+            return Ok(());
+        }
+        scores.visit(&mut |score| {
+            if let Some(row) = rows.row(score.place) {
+                let mark = self.mark(&score.value);
+                self.put(row, score.source, mark);
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(mut self) -> Marks {
+        let used = self.slots.iter().filter(|slots| !slots.is_empty()).count();
+        let marks = &mut self.marks;
+        marks.single = used <= 1;
+        if marks.rows.windows(2).any(|pair| pair[0] >= pair[1]) {
+            let mut order: Vec<u32> = (0..marks.rows.len() as u32).collect();
+            order.sort_unstable_by_key(|&i| (marks.rows[i as usize], marks.sources[i as usize]));
+            marks.rows = order.iter().map(|&i| marks.rows[i as usize]).collect();
+            marks.sources = order.iter().map(|&i| marks.sources[i as usize]).collect();
+            marks.values = order.iter().map(|&i| marks.values[i as usize]).collect();
+        }
+        self.marks
+    }
+}
+
+impl Live {
+    /// A metric's scores on these calls.
+    pub(crate) fn marks<T: Read + ?Sized>(
+        &self,
+        archive: &Archive<'_, T>,
+        metric: &MetricName,
+    ) -> Result<Marks> {
+        let mut collect = Collect {
+            marks: Marks::default(),
+            slots: Default::default(),
+            rows: self.rows(),
+            names: HashMap::new(),
+        };
+        let rows = Rows::of(&self.places);
+        let (least, most) = (self.places.first(), self.places.last());
+        let shelf = Shelf::Scores(self.stream, metric.as_str());
+        for (number, info) in shelf.list(archive.tx)? {
+            if least.is_some_and(|least| *least <= info.last) && most.is_some_and(|most| info.first <= *most)
+            {
+                collect.segment(&rows, &Scores::decode_light(&shelf.read(archive.tx, number)?)?)?;
+            }
+        }
+        let late = layout::late_scores_of(self.stream);
+        scan_prefix(archive.tx, Space::Traces, late.bytes(), Order::Ascending, &mut |key, value| {
+            let (_, place, _) = layout::in_late_score(key).ok_or_else(|| damaged("its key is malformed"))?;
+            let score = LateScore::read(value)?;
+            if score.metric == *metric
+                && let Some(row) = rows.row(place)
+            {
+                let mark = collect.mark(&score.value);
+                collect.put(row, score.source, mark);
+            }
+            Ok(Flow::Continue)
+        })?;
+        for (id, row) in &self.waiting {
+            let all = layout::trace_scores_under(id.as_str(), metric.as_str());
+            scan_prefix(archive.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+                let (.., from) =
+                    layout::in_trace_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
+                let mark = collect.mark(&decode::<ScoreRecord>(value)?.value);
+                collect.put(*row, scores::source(from)?, mark);
+                Ok(Flow::Continue)
+            })?;
+        }
+        Ok(collect.finish())
+    }
+}
+
+/// Whether any call of a prompt was ever scored under that metric.
+pub(crate) fn scored_at_all<T: Read + ?Sized>(
+    archive: &Archive<'_, T>,
+    prompt: &PromptName,
+    metric: &MetricName,
+) -> Result<bool> {
+    let live = gather(archive, prompt, Wanted::default())?;
+    Ok(!live.marks(archive, metric)?.rows.is_empty())
+}

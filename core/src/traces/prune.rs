@@ -1,0 +1,168 @@
+//! Retention: old calls go, with their texts and scores.
+//!
+//! Invariants: a place is never used again; what an index entry points to may be gone only until the index is written
+//! anew, at the end of the same transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde::Serialize;
+
+use super::read::Span;
+use super::scores;
+use super::segment::{Calls, Scores};
+use super::stream::{self, Shelf};
+use super::{LateScore, damaged, index, texts};
+use crate::error::Result;
+use crate::model::name::PromptName;
+use crate::model::time::Timestamp;
+use crate::model::trace::TraceFacts;
+use crate::storage::kv::{Flow, Order, Space, Write, scan_prefix};
+use crate::storage::layout;
+
+/// What went, and what stayed though it was old enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Traces that are gone.
+    pub traces: u64,
+    /// Scores that went with them.
+    pub scores: u64,
+    /// Traces that stayed for an experiment without a conclusion, by the experiment's name.
+    pub kept: BTreeMap<String, u64>,
+}
+
+/// Removes the calls of a prompt that were made before a moment, unless they belong to one of the `open` experiments.
+pub(crate) fn prune(
+    tx: &mut dyn Write,
+    prompt: &PromptName,
+    before: Timestamp,
+    open: &BTreeSet<String>,
+) -> Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let mut goes = |at: Timestamp, experiment: Option<&str>| {
+        if at >= before {
+            return false;
+        }
+        if let Some(name) = experiment.filter(|name| open.contains(*name)) {
+            *pruned.kept.entry(name.to_owned()).or_default() += 1;
+            return false;
+        }
+        true
+    };
+    let mut waiting: Vec<TraceFacts> = Vec::new();
+    let mut stream = stream::find_or_make(tx, prompt)?;
+    let (mut gone, mut with_texts) = (HashSet::new(), Vec::new());
+    let shelf = Shelf::Calls(stream.number);
+    let mut changed = Vec::new();
+    {
+        let span = Span { since: None, until: Some(before) };
+        for (number, info) in shelf.list(&*tx)? {
+            if !span.touches(info.oldest, info.newest) {
+                continue;
+            }
+            let calls = Calls::decode(&shelf.read(&*tx, number)?)?;
+            let mut stays = vec![true; calls.len()];
+            for (row, stay) in stays.iter_mut().enumerate() {
+                let experiment = calls.experiments.get(row);
+                if goes(calls.at(row), Some(experiment).filter(|name| !name.is_empty())) {
+                    *stay = false;
+                    gone.insert(calls.places[row]);
+                    if calls.texts.get(row) == Some(&1) {
+                        with_texts.push(calls.places[row]);
+                    }
+                }
+            }
+            if stays.contains(&false) {
+                changed.push((number, info.level, calls.filtered(|row| stays[row])?));
+            }
+        }
+        let all = layout::trace_facts_of(prompt.as_str());
+        let high = layout::trace_facts_from(prompt.as_str(), before);
+        tx.scan(Space::Traces, all.bytes(), high.bytes(), Order::Ascending, &mut |key, value| {
+            let (_, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
+            let facts = super::read::facts(id.parse()?, at, crate::codec::record::decode(value)?);
+            if goes(at, facts.experiment.as_deref()) {
+                waiting.push(facts);
+            }
+            Ok(Flow::Continue)
+        })?;
+    }
+    pruned.traces = (waiting.len() + gone.len()) as u64;
+    for facts in waiting {
+        pruned.scores += scores::take_waiting(tx, &facts.trace_id)?.len() as u64;
+        let key = layout::trace_facts(prompt.as_str(), facts.at, facts.trace_id.as_str());
+        tx.delete(Space::Traces, key.bytes())?;
+        tx.delete(Space::Traces, layout::trace(facts.trace_id.as_str()).bytes())?;
+        stream.waiting = stream.waiting.saturating_sub(1);
+    }
+    if !gone.is_empty() {
+        for (number, level, calls) in changed {
+            shelf.remove(tx, number)?;
+            if let Some(first) = calls.places.first() {
+                stream::put(tx, shelf, *first, level, &calls)?;
+            }
+        }
+        for place in with_texts {
+            texts::remove(tx, stream.number, place)?;
+        }
+        pruned.scores += prune_scores(tx, &mut stream, &gone)?;
+        let number = stream.number;
+        index::retain(tx, &mut |(_, of, place)| Ok(*of != number || !gone.contains(place)))?;
+    }
+    stream::save(tx, prompt, &stream)?;
+    Ok(pruned)
+}
+
+fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<u64>) -> Result<u64> {
+    let mut count = 0;
+    let (mut segments, mut late) = (Vec::new(), Vec::new());
+    let all = layout::scores_infos_of(stream.number);
+    scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+        let (_, metric, number) =
+            layout::in_scores_info(key).ok_or_else(|| damaged("a segment's key is malformed"))?;
+        segments.push((metric, number, crate::codec::record::decode::<stream::Info>(value)?));
+        Ok(Flow::Continue)
+    })?;
+    let (least, most) = (gone.iter().copied().min(), gone.iter().copied().max());
+    for (metric, number, info) in segments {
+        if most.is_none_or(|most| most < info.first) || least.is_none_or(|least| info.last < least) {
+            continue;
+        }
+        let shelf = Shelf::Scores(stream.number, &metric);
+        let scores = Scores::decode(&shelf.read(&*tx, number)?)?;
+        let mut comments = Vec::new();
+        scores.visit(&mut |score| {
+            if score.comment > 0 && gone.contains(&score.place) {
+                comments.push(score.comment);
+            }
+            Ok(())
+        })?;
+        let kept = scores.filtered(|place| !gone.contains(&place))?;
+        if kept.len() == scores.len() {
+            continue;
+        }
+        count += (scores.len() - kept.len()) as u64;
+        for comment in comments {
+            tx.delete(Space::Traces, layout::score_comment(stream.number, comment).bytes())?;
+        }
+        if kept.len() == 0 {
+            shelf.remove(tx, number)?;
+        } else {
+            stream::put(tx, shelf, number, info.level, &kept)?;
+        }
+    }
+    let all = layout::late_scores_of(stream.number);
+    scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+        let (_, place, _) =
+            layout::in_late_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
+        LateScore::read(value)?;
+        if gone.contains(&place) {
+            late.push(key.to_vec());
+        }
+        Ok(Flow::Continue)
+    })?;
+    count += late.len() as u64;
+    stream.late = stream.late.saturating_sub(late.len() as u64);
+    late.iter().try_for_each(|key| tx.delete(Space::Traces, key))?;
+    Ok(count)
+}

@@ -1,0 +1,304 @@
+//! A prompt's calls in columns: which segments there are, and how they become fewer and larger.
+//!
+//! Invariants: a prompt has one stream, and a call one place in it, for ever; segments of calls lie in the order of their
+//! places and do not overlap; segments of a metric's scores lie in the order in which the scores were given. Small
+//! segments are merged within the transaction that adds the eighth of a size, always neighbours, so the order
+//! stays. The engine gives a value a power of two of bytes: a segment that would waste much of that is cut to just fit
+//! the half of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::{Calls, MOST_ROWS, Scores};
+use crate::codec::columns::signed;
+use crate::codec::record::{decode, encode, record};
+use crate::error::{Error, Result};
+use crate::model::name::PromptName;
+use crate::storage::keys::{Key, after_prefix};
+use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
+use crate::storage::layout;
+
+/// So many segments of one level become one of the next.
+const FANOUT: usize = 8;
+/// Segments of this level are not merged any more.
+const TOP: u8 = 2;
+/// What the engine needs beside a value that has pages of its own.
+const OVERHEAD: usize = 384;
+
+/// What is known of a prompt's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stream {
+    pub(super) number: u32,
+    /// The place of the next call that gets one.
+    pub(super) next: u64,
+    /// Calls that wait for a place.
+    pub(super) waiting: u64,
+    /// Scores that wait to get to the columns, of calls that have a place.
+    pub(super) late: u64,
+    /// The number of the next late score, or segment of scores.
+    pub(super) scores: u64,
+    /// The number of the next comment.
+    pub(super) comments: u64,
+}
+record!(Stream, 63, "stream of traces");
+
+/// What is in a segment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Info {
+    pub(super) rows: u32,
+    pub(super) level: u8,
+    pub(super) bytes: u32,
+    /// The lowest and the highest place.
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// The oldest and the newest call, in microseconds; of scores nothing.
+    pub(super) oldest: i64,
+    pub(super) newest: i64,
+}
+record!(Info, 64, "segment's description");
+
+pub(super) fn find(tx: &(impl Read + ?Sized), prompt: &PromptName) -> Result<Option<Stream>> {
+    tx.get(Space::Traces, layout::stream(prompt.as_str()).bytes())?.map(|bytes| decode(&bytes)).transpose()
+}
+
+/// The prompt's stream, made if there is none.
+pub(super) fn find_or_make(tx: &mut dyn Write, prompt: &PromptName) -> Result<Stream> {
+    if let Some(stream) = find(tx, prompt)? {
+        return Ok(stream);
+    }
+    let all = layout::stream_names();
+    let last = last_below(tx, Space::Traces, all.bytes(), &after_prefix(all.bytes()))?;
+    let number = last.and_then(|(key, _)| key.last_chunk().map(|n| u32::from_be_bytes(*n))).unwrap_or(0) + 1;
+    // A file that was written before there were streams has calls, and all of them wait.
+    let mut waiting = 0;
+    let facts = layout::trace_facts_of(prompt.as_str());
+    scan_prefix(tx, Space::Traces, facts.bytes(), Order::Ascending, &mut |_, _| {
+        waiting += 1;
+        Ok(Flow::Continue)
+    })?;
+    tx.put(Space::Traces, layout::stream_name(number).bytes(), prompt.as_str().as_bytes())?;
+    Ok(Stream { number, next: 1, waiting, late: 0, scores: 1, comments: 1 })
+}
+
+pub(super) fn save(tx: &mut dyn Write, prompt: &PromptName, stream: &Stream) -> Result<()> {
+    tx.put(Space::Traces, layout::stream(prompt.as_str()).bytes(), &encode(stream)?)
+}
+
+/// The prompt whose stream has that number.
+pub(super) fn prompt_of(tx: &(impl Read + ?Sized), number: u32) -> Result<PromptName> {
+    let bytes = tx.get(Space::Traces, layout::stream_name(number).bytes())?;
+    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    name.ok_or_else(|| damaged(format!("nobody knows the stream {number}")))?.parse()
+}
+
+fn damaged(reason: impl ToString) -> Error {
+    Error::DamagedRecord { record: "stream of traces", reason: reason.to_string() }
+}
+
+/// Segments of one kind, in their order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shelf<'a> {
+    Calls(u32),
+    Scores(u32, &'a str),
+}
+
+impl Shelf<'_> {
+    fn infos(self) -> Key {
+        match self {
+            Shelf::Calls(stream) => layout::calls_infos(stream),
+            Shelf::Scores(stream, metric) => layout::scores_infos(stream, metric),
+        }
+    }
+
+    fn info(self, number: u64) -> Key {
+        self.infos().u64(number)
+    }
+
+    fn data(self, number: u64) -> Key {
+        match self {
+            Shelf::Calls(stream) => layout::calls(stream, number),
+            Shelf::Scores(stream, metric) => layout::scores(stream, metric, number),
+        }
+    }
+
+    /// What segments there are, in their order.
+    pub(super) fn list(self, tx: &(impl Read + ?Sized)) -> Result<Vec<(u64, Info)>> {
+        let mut found = Vec::new();
+        scan_prefix(tx, Space::Traces, self.infos().bytes(), Order::Ascending, &mut |key, value| {
+            let number = key.last_chunk().ok_or_else(|| damaged("a segment's key is malformed"))?;
+            found.push((u64::from_be_bytes(*number), decode(value)?));
+            Ok(Flow::Continue)
+        })?;
+        Ok(found)
+    }
+
+    /// The bytes of a segment that is listed.
+    pub(super) fn read(self, tx: &(impl Read + ?Sized), number: u64) -> Result<Vec<u8>> {
+        let bytes = tx.get(Space::Traces, self.data(number).bytes())?;
+        bytes.ok_or_else(|| damaged(format!("a segment of {self:?} is missing")))
+    }
+
+    pub(super) fn remove(self, tx: &mut dyn Write, number: u64) -> Result<()> {
+        tx.delete(Space::Traces, self.info(number).bytes())?;
+        tx.delete(Space::Traces, self.data(number).bytes())
+    }
+}
+
+/// Rows in columns.
+pub(super) trait Segment: Default {
+    fn rows(&self) -> usize;
+    fn add(&mut self, other: Self);
+    /// The first rows, and the others.
+    fn split(&self, rows: usize) -> Result<(Self, Self)>;
+    fn to_bytes(&self) -> Vec<u8>;
+    fn of_bytes(bytes: &[u8]) -> Result<Self>;
+    /// The lowest and the highest place, the oldest and the newest call.
+    fn spans(&self) -> (u64, u64, i64, i64);
+    /// The number under which it lies, if others took the number that it was to have.
+    fn own_number(&self, last: u64) -> u64;
+}
+
+impl Segment for Calls {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+    fn add(&mut self, other: Calls) {
+        self.append(other);
+    }
+    fn split(&self, rows: usize) -> Result<(Calls, Calls)> {
+        Ok((self.filtered(|row| row < rows)?, self.filtered(|row| row >= rows)?))
+    }
+    fn to_bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+    fn of_bytes(bytes: &[u8]) -> Result<Calls> {
+        Calls::decode(bytes)
+    }
+    fn spans(&self) -> (u64, u64, i64, i64) {
+        let ends = |values: &[u64]| {
+            let least = values.iter().copied().min().unwrap_or_default();
+            (least, values.iter().copied().max().unwrap_or_default())
+        };
+        let ((first, last), (oldest, newest)) = (ends(&self.places), ends(&self.at));
+        (first, last, signed(oldest), signed(newest))
+    }
+    fn own_number(&self, _: u64) -> u64 {
+        self.places.first().copied().unwrap_or_default()
+    }
+}
+
+impl Segment for Scores {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+    fn add(&mut self, other: Scores) {
+        self.append(other);
+    }
+    fn split(&self, rows: usize) -> Result<(Scores, Scores)> {
+        let mut parts = (Scores::default(), Scores::default());
+        self.visit(&mut |score| {
+            if parts.0.len() < rows {
+                parts.0.push(&score)
+            } else {
+                parts.1.push(&score)
+            }
+            Ok(())
+        })?;
+        Ok(parts)
+    }
+    fn to_bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+    fn of_bytes(bytes: &[u8]) -> Result<Scores> {
+        Scores::decode(bytes)
+    }
+    fn spans(&self) -> (u64, u64, i64, i64) {
+        let least = self.places.iter().copied().min().unwrap_or_default();
+        (least, self.places.iter().copied().max().unwrap_or_default(), 0, 0)
+    }
+    fn own_number(&self, last: u64) -> u64 {
+        last
+    }
+}
+
+/// Puts a segment under a number.
+pub(super) fn put<S: Segment>(
+    tx: &mut dyn Write,
+    shelf: Shelf<'_>,
+    number: u64,
+    level: u8,
+    segment: &S,
+) -> Result<()> {
+    put_bytes(tx, shelf, number, level, segment, &segment.to_bytes())
+}
+
+fn put_bytes<S: Segment>(
+    tx: &mut dyn Write,
+    shelf: Shelf<'_>,
+    number: u64,
+    level: u8,
+    segment: &S,
+    bytes: &[u8],
+) -> Result<()> {
+    let (first, last, oldest, newest) = segment.spans();
+    let (rows, length) = (segment.rows() as u32, bytes.len() as u32);
+    let info = Info { rows, level, bytes: length, first, last, oldest, newest };
+    tx.put(Space::Traces, shelf.info(number).bytes(), &encode(&info)?)?;
+    tx.put(Space::Traces, shelf.data(number).bytes(), bytes)
+}
+
+/// How many rows of a segment fill the pages that they take.
+fn fitting(rows: usize, bytes: usize) -> Option<usize> {
+    let taken = (bytes + OVERHEAD).next_power_of_two();
+    let wasted = taken - bytes - OVERHEAD;
+    if wasted * 4 <= taken || rows < 4_000 {
+        return None;
+    }
+    let half = (taken / 2).saturating_sub(2 * OVERHEAD);
+    Some((rows as u64 * half as u64 / bytes as u64 * 199 / 200) as usize).filter(|&fit| fit > 0 && fit < rows)
+}
+
+/// Adds a segment behind the others, and merges what has become too many.
+pub(super) fn add<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64, segment: &S) -> Result<()> {
+    put(tx, shelf, number, 0, segment)?;
+    let mut level = 0;
+    while level < TOP {
+        let listed = shelf.list(tx)?;
+        // The youngest: everything behind the last one of a higher level.
+        let from = listed.iter().rposition(|(_, info)| info.level > level).map_or(0, |at| at + 1);
+        let young = &listed[from..];
+        if young.iter().filter(|(_, info)| info.level == level).count() < FANOUT {
+            level += 1;
+            continue;
+        }
+        let rows: usize = young.iter().map(|(_, info)| info.rows as usize).sum();
+        if rows > MOST_ROWS {
+            // Batches of the caller's that are large enough as they are.
+            for (number, info) in young {
+                let grown = Info { level: level + 1, ..info.clone() };
+                tx.put(Space::Traces, shelf.info(*number).bytes(), &encode(&grown)?)?;
+            }
+        } else {
+            merge::<S>(tx, shelf, level, young)?;
+        }
+        level += 1;
+    }
+    Ok(())
+}
+
+fn merge<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, level: u8, young: &[(u64, Info)]) -> Result<()> {
+    let mut whole = S::default();
+    for (number, _) in young {
+        whole.add(S::of_bytes(&shelf.read(tx, *number)?)?);
+        shelf.remove(tx, *number)?;
+    }
+    let (Some((first, _)), Some((last, _))) = (young.first(), young.last()) else { return Ok(()) };
+    let bytes = whole.to_bytes();
+    match fitting(whole.rows(), bytes.len()) {
+        None => put_bytes(tx, shelf, *first, level + 1, &whole, &bytes),
+        Some(rows) => {
+            let (head, rest) = whole.split(rows)?;
+            put(tx, shelf, *first, level + 1, &head)?;
+            put(tx, shelf, rest.own_number(*last), level, &rest)
+        }
+    }
+}
