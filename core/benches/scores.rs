@@ -62,7 +62,19 @@ fn batch(random: &mut Random, from: usize, calls: usize) -> Vec<LoggedCall> {
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).map_or(f64::NAN, |kib| kib / 1024.0)
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .map_or(f64::NAN, |kib| kib / 1024.0)
+}
+
+/// Seconds of processor time that this process has used: what a busy machine does not change much.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    let ticks =
+        |i: usize| behind.split_whitespace().nth(i).and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -88,15 +100,16 @@ fn main() {
     let empty = size();
     let store = Store::open(&path).unwrap();
     let mut random = Random(20_240_607);
-    let (mut spent, mut done, mut tenth) = (0.0, 0, 0.0);
+    let (mut spent, mut done, mut tenth, mut worked) = (0.0, 0, 0.0, 0.0);
     let mut slices = Vec::new();
     let calls = rows / METRICS.len();
     for from in (0..calls).step_by(CALLS) {
         let batch = batch(&mut random, from, CALLS.min(calls - from));
         done += batch.len() * METRICS.len();
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), cpu());
         store.log_many(batch).unwrap();
         spent += start.elapsed().as_secs_f64();
+        worked += cpu() - before;
         if done * 10 / rows > slices.len() {
             slices.push((spent - tenth) / (rows as f64 / 10.0) * 1e6);
             tenth = spent;
@@ -104,6 +117,7 @@ fn main() {
     }
     store.close().unwrap();
     println!("scores in, 1,000 a batch, each durable   {:>12.0} /s", done as f64 / spent);
+    println!("  processor time                         {:>12.2} us a score", worked / done as f64 * 1e6);
     let slices: Vec<String> = slices.iter().map(|us| format!("{us:.2}")).collect();
     println!("  us a score, tenth by tenth             {}", slices.join(" "));
     println!("bytes a score, the trace with it         {:>12.1}", (size() - empty) as f64 / done as f64);
@@ -134,6 +148,7 @@ fn summarise(path: &str) {
     let mut filter = LiveFilter::default();
     filter.by = Some(GroupBy::Version);
     let (mut all, mut n) = (Vec::new(), 0);
+    let before = cpu();
     for _ in 0..7 {
         let store = Store::open(path).unwrap();
         let start = Instant::now();
@@ -142,5 +157,11 @@ fn summarise(path: &str) {
         n = made.iter().map(|summary| summary.figures.n).sum();
         store.close().unwrap();
     }
-    println!("count, mean, quantiles, histogram by version{:>9.1} ms  of {n} scores, {:.0} MiB at the peak", median(all), peak_mib());
+    let work = (cpu() - before) / 7.0 * 1e3;
+    println!("  processor time                         {work:>12.0} ms");
+    println!(
+        "count, mean, quantiles, histogram by version{:>9.1} ms  of {n} scores, {:.0} MiB at the peak",
+        median(all),
+        peak_mib()
+    );
 }

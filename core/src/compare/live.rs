@@ -271,6 +271,22 @@ fn unit(marks: &[Mark]) -> Unit {
     }
 }
 
+/// What each trace counts as; not a number where that is none.
+pub(crate) fn values(live: &Live, marks: &Marks) -> Vec<f64> {
+    let mut values = vec![f64::NAN; live.rows()];
+    let mut next = 0;
+    while let Some(&row) = marks.rows.get(next) {
+        let from = next;
+        next += marks.rows[from..].iter().take_while(|&&of| of == row).count();
+        if let (Unit::Value(value), Some(slot)) =
+            (unit(&marks.values[from..next]), values.get_mut(row as usize))
+        {
+            *slot = value;
+        }
+    }
+    values
+}
+
 /// The groups, and in which of them each trace is.
 struct Groups {
     names: Vec<Group>,

@@ -30,7 +30,7 @@ pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};
 pub use guard::{Checked, PromoteOptions};
 pub use recorder::Durability;
 pub use registry::MoveOptions;
-pub use traces::{GivenScore, LiveFilter, LoggedCall, TraceFilter, TracePage};
+pub use traces::{GivenScore, LiveFilter, LoggedCall, TraceFilter, TraceOrder, TracePage};
 pub use verify::Report;
 
 use crate::error::{Error, Result};

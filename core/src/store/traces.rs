@@ -41,13 +41,43 @@ pub struct TraceFilter {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
+    /// In which order.
+    pub order: TraceOrder,
+    /// The metric that the order is by, unless that is the newest first.
+    pub metric: Option<String>,
     /// At most so many; 100 by default, and never more than 1,000.
     pub limit: Option<usize>,
     /// Where the page before ended: its [`TracePage::next`].
     pub cursor: Option<String>,
 }
 
-/// Traces, newest first, and where the next ones begin.
+/// In which order traces are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TraceOrder {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The highest value of a metric first, and of equal values the newest.
+    Highest,
+    /// The lowest value of a metric first, and of equal values the newest.
+    Lowest,
+}
+
+impl std::str::FromStr for TraceOrder {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<TraceOrder> {
+        match text {
+            "newest" => Ok(TraceOrder::Newest),
+            "highest" => Ok(TraceOrder::Highest),
+            "lowest" => Ok(TraceOrder::Lowest),
+            _ => invalid("order", format!("traces are listed newest, highest or lowest first, not `{text}`")),
+        }
+    }
+}
+
+/// Traces, in their order, and where the next ones begin.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TracePage {
@@ -164,7 +194,8 @@ impl Store {
         self.read(|tx| Archive::new(tx).load(&id))
     }
 
-    /// Traces, newest first: a page of them, and where the next page begins.
+    /// Traces, newest first: a page of them, and where the next page begins. Or those of a prompt with the highest or the
+    /// lowest values of a metric, which is one page; a trace's value is what [`Store::summary`] counts.
     ///
     /// # Errors
     /// `prompt-not-found`, `version-not-found`, `label-not-found`; `invalid-argument` for a version or a label without
@@ -179,8 +210,12 @@ impl Store {
         if prompt.is_none() && (filter.version.is_some() || filter.label.is_some()) {
             return invalid("prompt", "a version or a label is one of a prompt: give the prompt too");
         }
+        let ranking = many::ranking(filter, prompt.as_ref())?;
         self.recorder.wait();
-        self.read(|tx| page(tx, filter, prompt, limit, behind))
+        self.read(|tx| match &ranking {
+            Some(metric) => many::ranked(tx, filter, metric, limit),
+            None => page(tx, filter, prompt, limit, behind),
+        })
     }
 
     /// One metric of a prompt in production: how many, mean, spread, quantiles, histogram and a 95 % interval of the
@@ -243,6 +278,29 @@ fn read_cursor(text: &str) -> Result<Place> {
     }
 }
 
+/// A label and a version were asked for, and they are not the same.
+struct Nothing;
+
+fn wanted_version(
+    tx: &dyn Read,
+    filter: &TraceFilter,
+    prompt: &PromptName,
+) -> Result<std::result::Result<Option<u32>, Nothing>> {
+    versions::latest(tx, prompt)?;
+    let mut number = None;
+    if let Some(label) = &filter.label {
+        number = Some(versions::select(tx, prompt, &label.as_str().into())?.number());
+    }
+    if let Some(version) = &filter.version {
+        let named = versions::resolve(tx, prompt, version)?;
+        if number.is_some_and(|number| number != named) {
+            return Ok(Err(Nothing));
+        }
+        number = Some(named);
+    }
+    Ok(Ok(number))
+}
+
 fn page(
     tx: &dyn Read,
     filter: &TraceFilter,
@@ -254,16 +312,9 @@ fn page(
     let prompts = match prompt {
         None => read::prompts(tx)?,
         Some(prompt) => {
-            versions::latest(tx, &prompt)?;
-            if let Some(label) = &filter.label {
-                number = Some(versions::select(tx, &prompt, &label.as_str().into())?.number());
-            }
-            if let Some(version) = &filter.version {
-                let named = versions::resolve(tx, &prompt, version)?;
-                if number.is_some_and(|number| number != named) {
-                    return Ok(TracePage { traces: Vec::new(), next: None });
-                }
-                number = Some(named);
+            match wanted_version(tx, filter, &prompt)? {
+                Ok(wanted) => number = wanted,
+                Err(Nothing) => return Ok(TracePage { traces: Vec::new(), next: None }),
             }
             vec![prompt]
         }

@@ -53,6 +53,8 @@ pub(crate) struct Live {
     pub(crate) versions: Vec<u32>,
     /// Days since 1970.
     pub(crate) days: Vec<i32>,
+    /// When each call was made, in microseconds.
+    at: Vec<i64>,
     pub(crate) variants: Names,
     pub(crate) strata: Names,
     /// In the order of [`Figure`]; not a number where a call has none.
@@ -94,6 +96,20 @@ impl Live {
         &self.figures[figure as usize]
     }
 
+    pub(crate) fn moment(&self, row: usize) -> i64 {
+        self.at.get(row).copied().unwrap_or_default()
+    }
+
+    /// The id of a row's call.
+    pub(crate) fn id<T: Read + ?Sized>(&self, archive: &Archive<'_, T>, row: u32) -> Result<TraceId> {
+        if let Some(&place) = self.places.get(row as usize) {
+            let call = archive.call(self.stream, place)?;
+            return Ok(call.ok_or_else(|| damaged("a call is missing"))?.facts.trace_id);
+        }
+        let found = self.waiting.iter().find(|(_, of)| **of == row);
+        found.map(|(id, _)| id.clone()).ok_or_else(|| damaged("a call is missing"))
+    }
+
     /// The day of a row as text.
     pub(crate) fn day(day: i32) -> String {
         // RFC 3339 begins with the day.
@@ -103,6 +119,7 @@ impl Live {
     fn push(&mut self, at: i64, version: u32, names: [u32; 2], figures: [Option<f64>; 4]) {
         self.versions.push(version);
         self.days.push(at.div_euclid(DAY) as i32);
+        self.at.push(at);
         self.variants.codes.push(names[0]);
         self.strata.codes.push(names[1]);
         for (column, figure) in self.figures.iter_mut().zip(figures) {

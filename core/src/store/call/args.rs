@@ -194,6 +194,8 @@ arguments! {
         #[serde(default)] experiment: Option<String>,
         #[serde(default)] since: Option<String>,
         #[serde(default)] until: Option<String>,
+        #[serde(default)] order: Option<String>,
+        #[serde(default)] metric: Option<String>,
         #[serde(default)] limit: Option<usize>,
         #[serde(default)] cursor: Option<String>,
     }

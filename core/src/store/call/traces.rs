@@ -1,16 +1,21 @@
 //! The arguments of the traces' verbs as the hall takes them.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::args::{AddFromTrace, Log, Score, Summary, Traces};
-use crate::error::Result;
+use super::arguments;
+use crate::compare::LiveSummary;
+use crate::error::{Error, Result};
 use crate::model::dataset::DatasetVersion;
 use crate::model::name::TraceId;
 use crate::model::score::ScoreValue;
+use crate::model::selector::VersionRef;
 use crate::model::time::Timestamp;
-use crate::model::trace::{NewScore, NewTrace};
+use crate::model::trace::{NewScore, NewTrace, ScoreSource};
 use crate::scorers::Scorer;
-use crate::store::{Durability, LiveFilter, Store, TraceFilter};
+use crate::store::{Durability, GivenScore, LiveFilter, LoggedCall, Store, TraceFilter};
+use crate::traces::Pruned;
 
 fn durability(durable: Option<bool>) -> Durability {
     if durable == Some(true) { Durability::Now } else { Durability::default() }
@@ -20,7 +25,7 @@ fn time(text: Option<String>) -> Result<Option<Timestamp>> {
     text.map(|text| text.parse()).transpose()
 }
 
-pub(super) fn log(store: &Store, a: Log) -> Result<TraceId> {
+fn call(a: Log) -> Result<(String, VersionRef, NewTrace)> {
     let trace = NewTrace {
         trace_id: a.trace_id,
         at: time(a.at)?,
@@ -37,10 +42,83 @@ pub(super) fn log(store: &Store, a: Log) -> Result<TraceId> {
         stratum: a.stratum,
         metadata: a.metadata,
     };
-    store.log(&a.prompt, &a.version.reference()?, trace, durability(a.durable))
+    Ok((a.prompt, a.version.reference()?, trace))
 }
 
-pub(super) fn score(store: &Store, a: Score) -> Result<()> {
+pub(super) fn log(store: &Store, a: Log) -> Result<TraceId> {
+    let durable = durability(a.durable);
+    let (prompt, version, trace) = call(a)?;
+    store.log(&prompt, &version, trace, durable)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogMany {
+    calls: Vec<serde_json::Map<String, Value>>,
+}
+
+pub(super) fn log_many(store: &Store, a: LogMany) -> Result<Vec<TraceId>> {
+    let mut calls = Vec::with_capacity(a.calls.len());
+    for mut fields in a.calls {
+        let source = match fields.remove("source") {
+            None | Some(Value::Null) => ScoreSource::default(),
+            Some(source) => source.as_str().unwrap_or_default().parse()?,
+        };
+        let scores = match fields.remove("scores") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Object(scores)) => scores
+                .into_iter()
+                .map(|(metric, value)| {
+                    let score = NewScore::new(ScoreValue::from_json(&metric, &value)?).from_source(source);
+                    Ok((metric, score))
+                })
+                .collect::<Result<_>>()?,
+            Some(_) => {
+                let reason = "scores are an object: {metric: value}".to_owned();
+                return Err(Error::InvalidArgument { argument: "scores".to_owned(), reason });
+            }
+        };
+        let (prompt, version, trace) = call(arguments(Value::Object(fields))?)?;
+        calls.push(LoggedCall { prompt, version, trace, scores });
+    }
+    store.log_many(calls)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScoreMany {
+    scores: Vec<Score>,
+}
+
+pub(super) fn score_many(store: &Store, a: ScoreMany) -> Result<u64> {
+    let given = |a: Score| {
+        let (trace_id, metric, score) = read_score(a)?;
+        Ok(GivenScore { trace_id, metric, score })
+    };
+    store.score_many(a.scores.into_iter().map(given).collect::<Result<_>>()?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prune {
+    before: String,
+    #[serde(default)]
+    prompt: Option<String>,
+}
+
+pub(super) fn prune(store: &Store, a: Prune) -> Result<Pruned> {
+    store.prune(a.before.parse()?, a.prompt.as_deref())
+}
+
+pub(super) fn summaries(store: &Store, mut a: serde_json::Map<String, Value>) -> Result<Vec<LiveSummary>> {
+    let metrics: Vec<String> = arguments(a.remove("metrics").unwrap_or_default())?;
+    a.insert("metric".to_owned(), Value::from(""));
+    let a: Summary = arguments(Value::Object(a))?;
+    let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    store.summaries(&a.prompt, &metrics, &a.filter()?)
+}
+
+fn read_score(a: Score) -> Result<(String, String, NewScore)> {
     let judge = match a.judge {
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name),
@@ -53,7 +131,13 @@ pub(super) fn score(store: &Store, a: Score) -> Result<()> {
         comment: a.comment,
         judge,
     };
-    store.score(&a.trace_id, &a.metric, score, durability(a.durable))
+    Ok((a.trace_id, a.metric, score))
+}
+
+pub(super) fn score(store: &Store, a: Score) -> Result<()> {
+    let durable = durability(a.durable);
+    let (trace_id, metric, score) = read_score(a)?;
+    store.score(&trace_id, &metric, score, durable)
 }
 
 impl Traces {
@@ -66,6 +150,8 @@ impl Traces {
             label: self.label,
             user: self.user,
             experiment: self.experiment,
+            order: self.order.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+            metric: self.metric,
             limit: self.limit,
             cursor: self.cursor,
         })

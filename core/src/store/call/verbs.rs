@@ -253,6 +253,10 @@ verbs! {
         traces::score(store, arguments(a)?)?;
         Ok(json!({}))
     },
+    "log_many" => |store, a| listed("trace_ids", traces::log_many(store, arguments(a)?)?),
+    "score_many" => |store, a| listed("scores", traces::score_many(store, arguments(a)?)?),
+    "prune" => |store, a| result(traces::prune(store, arguments(a)?)?),
+    "summaries" => |store, a| listed("summaries", traces::summaries(store, arguments(a)?)?),
     "flush" => |store, a| {
         arguments::<args::Nothing>(a)?;
         store.flush()?;

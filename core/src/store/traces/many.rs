@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{LiveFilter, enrol_by_trace, invalid};
-use crate::compare::live::{LiveSummary, Question, summarise};
+use super::{
+    LiveFilter, Nothing, TraceFilter, TraceOrder, TracePage, enrol_by_trace, invalid, wanted_version,
+};
+use crate::compare::live::{LiveSummary, Question, summarise, values};
 use crate::error::{Error, Result};
 use crate::experiments::record;
 use crate::model::experiment::ExperimentState;
@@ -250,6 +252,66 @@ impl Store {
             Ok(all)
         })
     }
+}
+
+/// What a ranking is of: the prompt and the metric; nothing if the newest are wanted.
+pub(super) fn ranking(
+    filter: &TraceFilter,
+    prompt: Option<&PromptName>,
+) -> Result<Option<(PromptName, MetricName)>> {
+    match (filter.order, &filter.metric, prompt) {
+        (TraceOrder::Newest, None, _) => Ok(None),
+        (TraceOrder::Newest, Some(_), _) => {
+            invalid("metric", "a metric goes with the order `highest` or `lowest`")
+        }
+        (_, None, _) => invalid("metric", "by which metric? give `metric`"),
+        (_, _, None) => {
+            invalid("prompt", "the highest and the lowest are those of a prompt: give the prompt too")
+        }
+        (_, Some(_), _) if filter.cursor.is_some() => invalid("cursor", "a ranking has one page"),
+        (_, Some(metric), Some(prompt)) => Ok(Some((prompt.clone(), metric.parse()?))),
+    }
+}
+
+/// The traces with the highest or the lowest values of a metric.
+pub(super) fn ranked(
+    tx: &dyn Read,
+    filter: &TraceFilter,
+    (prompt, metric): &(PromptName, MetricName),
+    limit: usize,
+) -> Result<TracePage> {
+    let mut page = TracePage { traces: Vec::new(), next: None };
+    let version = match wanted_version(tx, filter, prompt)? {
+        Ok(version) => version,
+        Err(Nothing) => return Ok(page),
+    };
+    let span = Span { since: filter.since, until: filter.until };
+    let archive = Archive::new(tx);
+    let wanted = Wanted { span, version, experiment: filter.experiment.as_deref() };
+    let live = traces::gather(&archive, prompt, wanted)?;
+    let mut values = match Figure::of(metric.as_str()) {
+        Some(figure) => live.figure(figure).to_vec(),
+        None => values(&live, &live.marks(&archive, metric)?),
+    };
+    if filter.order == TraceOrder::Lowest {
+        values.iter_mut().for_each(|value| *value = -*value);
+    }
+    let mut rows: Vec<u32> = (0..live.rows() as u32).filter(|&row| !values[row as usize].is_nan()).collect();
+    rows.sort_unstable_by(|&a, &b| {
+        let value = |row: u32| values[row as usize];
+        let newest = |row: u32| (live.moment(row as usize), row);
+        value(b).total_cmp(&value(a)).then_with(|| newest(b).cmp(&newest(a)))
+    });
+    for row in rows {
+        if page.traces.len() == limit {
+            break;
+        }
+        let trace = archive.load(&live.id(&archive, row)?)?;
+        if filter.user.is_none() || trace.user == filter.user {
+            page.traces.push(trace);
+        }
+    }
+    Ok(page)
 }
 
 /// Each metric on a thread of its own, as far as there are processors.
