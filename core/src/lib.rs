@@ -111,6 +111,6 @@ pub use store::{
     Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
     Durability, ExposeOptions, Finding, GivenScore, Left, LiveFilter, LoggedCall, MoveOptions, NewCanary,
     OpenOptions, PartUse, PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter,
-    TracePage, VERBS, call_doctor, doctor,
+    TraceOrder, TracePage, VERBS, call_doctor, doctor,
 };
 pub use traces::Pruned;

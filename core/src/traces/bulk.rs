@@ -8,40 +8,59 @@ use super::stream::{self, Stream};
 use super::{Archive, scores, texts, write};
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
-use crate::model::name::PromptName;
+use crate::model::name::{MetricName, PromptName, TraceId};
 use crate::model::time::Timestamp;
 use crate::model::trace::{NewScore, TraceScore};
-use crate::storage::kv::Write;
+use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
+use crate::storage::layout;
 
 /// Fewer than these wait, as single ones do.
 const BATCH: usize = if cfg!(test) { 6 } else { 256 };
+/// So many calls, or scores, go to a segment at once.
+const SEGMENT: usize = 1 << 14;
 
-/// A trace of a version that is there, and its first scores.
+/// A trace of a version that is there, and its first scores: which of the batch's metrics, and what.
 pub(crate) struct Logged {
     pub(crate) draft: write::Draft,
     pub(crate) version: u32,
     pub(crate) version_id: ContentId,
-    pub(crate) scores: Vec<scores::Draft>,
+    pub(crate) scores: Vec<(usize, NewScore)>,
 }
 
-fn given(draft: scores::Draft, at: Timestamp) -> TraceScore {
-    let scores::Draft { metric, score: NewScore { value, source, comment, judge }, .. } = draft;
-    TraceScore { metric, value, source, comment, judge, at }
+/// Whether any trace at all waits: then each id has to be looked for there too.
+fn any_waits(tx: &(impl Read + ?Sized)) -> Result<bool> {
+    let mut found = false;
+    scan_prefix(tx, Space::Traces, layout::traces().bytes(), Order::Ascending, &mut |_, _| {
+        found = true;
+        Ok(Flow::Stop)
+    })?;
+    Ok(found)
 }
 
 /// Writes traces with their scores. The caller has held the scores against what their metrics declare.
-pub(crate) fn log(tx: &mut dyn Write, now: Timestamp, logged: Vec<Logged>) -> Result<()> {
-    let mut ids = HashSet::new();
+pub(crate) fn log(
+    tx: &mut dyn Write,
+    now: Timestamp,
+    metrics: &[MetricName],
+    logged: Vec<Logged>,
+) -> Result<()> {
     let new: Vec<&str> = logged.iter().map(|logged| logged.draft.id.as_str()).collect();
     let known = Archive::new(&*tx).locate(&new)?;
+    let (mut ids, waits) = (HashSet::with_capacity(new.len()), any_waits(&*tx)?);
     for (Logged { draft, .. }, known) in logged.iter().zip(&known) {
-        if known.is_some() || !ids.insert(draft.id.as_str()) || scores::waits(tx, &draft.id)? {
+        let there = known.is_some() || !ids.insert(draft.id.as_str());
+        if there || (waits && scores::waits(&*tx, &draft.id)?) {
             return Err(Error::TraceExists { trace: draft.id.to_string() });
         }
     }
     let mut by_prompt: BTreeMap<PromptName, Vec<Logged>> = BTreeMap::new();
     for logged in logged {
-        by_prompt.entry(logged.draft.prompt.clone()).or_default().push(logged);
+        match by_prompt.get_mut(&logged.draft.prompt) {
+            Some(known) => known.push(logged),
+            None => {
+                by_prompt.insert(logged.draft.prompt.clone(), vec![logged]);
+            }
+        }
     }
     for (prompt, logged) in by_prompt {
         let mut stream = stream::find_or_make(tx, &prompt)?;
@@ -49,14 +68,17 @@ pub(crate) fn log(tx: &mut dyn Write, now: Timestamp, logged: Vec<Logged>) -> Re
         if logged.len() + scored < BATCH {
             for Logged { draft, version, version_id, scores } in logged {
                 let (facts, texts) = draft.parts(version);
+                let trace = facts.trace_id.clone();
                 write::put_row(tx, &prompt, version_id, facts, texts)?;
                 stream.waiting += 1;
-                for score in scores {
-                    scores::put_waiting(tx, now, score)?;
+                for (metric, score) in scores {
+                    let Some(metric) = metrics.get(metric) else { continue };
+                    let draft = scores::Draft { trace: trace.clone(), metric: metric.clone(), score };
+                    scores::put_waiting(tx, now, draft)?;
                 }
             }
         } else {
-            put(tx, now, &mut stream, logged)?;
+            put(tx, now, metrics, &mut stream, logged)?;
         }
         fold::settle(tx, &prompt, &mut stream)?;
         stream::save(tx, &prompt, &stream)?;
@@ -64,18 +86,27 @@ pub(crate) fn log(tx: &mut dyn Write, now: Timestamp, logged: Vec<Logged>) -> Re
     Ok(())
 }
 
-fn put(tx: &mut dyn Write, now: Timestamp, stream: &mut Stream, logged: Vec<Logged>) -> Result<()> {
+fn put(
+    tx: &mut dyn Write,
+    now: Timestamp,
+    metrics: &[MetricName],
+    stream: &mut Stream,
+    logged: Vec<Logged>,
+) -> Result<()> {
     let mut logged = logged.into_iter();
     loop {
         let (mut calls, mut piles) = (Calls::default(), Piles::default());
+        metrics.iter().for_each(|metric| {
+            piles.pile(metric);
+        });
         // A batch may be larger than a segment.
-        for Logged { draft, version, version_id, scores } in logged.by_ref().take(1 << 14) {
+        for Logged { draft, version, version_id, scores } in logged.by_ref().take(SEGMENT) {
             let place = stream.next;
             stream.next += 1;
             let (facts, texts) = draft.parts(version);
             let texts = texts::put(tx, stream.number, place, &texts)?;
-            for score in scores {
-                piles.add(tx, stream, place, given(score, now))?;
+            for (metric, score) in scores {
+                piles.add(tx, stream, metric, place, now, score)?;
             }
             calls.push(&Call { place, facts, version_id, texts });
         }
@@ -87,43 +118,52 @@ fn put(tx: &mut dyn Write, now: Timestamp, stream: &mut Stream, logged: Vec<Logg
     }
 }
 
-/// Writes scores. The caller has held them against what their metrics declare.
-pub(crate) fn score(tx: &mut dyn Write, now: Timestamp, drafts: Vec<scores::Draft>) -> Result<()> {
-    let mut places: HashMap<String, Option<(u32, u64)>> = HashMap::new();
-    for draft in &drafts {
-        if !places.contains_key(draft.trace.as_str()) {
-            places.insert(draft.trace.to_string(), None);
+/// Writes scores of traces: which of the traces, which of the metrics, and what. The caller has held them against what
+/// their metrics declare.
+pub(crate) fn score(
+    tx: &mut dyn Write,
+    now: Timestamp,
+    traces: &[TraceId],
+    metrics: &[MetricName],
+    given: Vec<(usize, usize, NewScore)>,
+) -> Result<()> {
+    let ids: Vec<&str> = traces.iter().map(TraceId::as_str).collect();
+    let places = Archive::new(&*tx).locate(&ids)?;
+    let mut by_stream: HashMap<u32, Vec<(u64, usize, NewScore)>> = HashMap::new();
+    for (trace, metric, score) in given {
+        let (Some(id), Some(name)) = (traces.get(trace), metrics.get(metric)) else { continue };
+        match places.get(trace).copied().flatten() {
+            Some((stream, place)) => by_stream.entry(stream).or_default().push((place, metric, score)),
+            None if scores::waits(&*tx, id)? => {
+                let draft = scores::Draft { trace: id.clone(), metric: name.clone(), score };
+                scores::put_waiting(tx, now, draft)?;
+            }
+            None => return Err(Error::TraceNotFound { trace: id.to_string() }),
         }
     }
-    let ids: Vec<String> = places.keys().cloned().collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    for (id, place) in ids.iter().zip(Archive::new(&*tx).locate(&ids)?) {
-        places.insert((*id).to_owned(), place);
-    }
-    let mut by_stream: BTreeMap<u32, Vec<(u64, scores::Draft)>> = BTreeMap::new();
-    for draft in drafts {
-        match places.get(draft.trace.as_str()).copied().flatten() {
-            Some((stream, place)) => by_stream.entry(stream).or_default().push((place, draft)),
-            None if scores::waits(tx, &draft.trace)? => scores::put_waiting(tx, now, draft)?,
-            None => return Err(Error::TraceNotFound { trace: draft.trace.to_string() }),
-        }
-    }
-    for (number, drafts) in by_stream {
-        let prompt = stream::prompt_of(tx, number)?;
+    let mut streams: Vec<_> = by_stream.into_iter().collect();
+    streams.sort_by_key(|(number, _)| *number);
+    for (number, given) in streams {
+        let prompt = stream::prompt_of(&*tx, number)?;
         let mut stream = stream::find_or_make(tx, &prompt)?;
-        if drafts.len() < BATCH {
-            for (place, draft) in drafts {
-                scores::put_late(tx, &mut stream, place, given(draft, now))?;
+        if given.len() < BATCH {
+            for (place, metric, NewScore { value, source, comment, judge }) in given {
+                let Some(metric) = metrics.get(metric).cloned() else { continue };
+                let score = TraceScore { metric, value, source, comment, judge, at: now };
+                scores::put_late(tx, &mut stream, place, score)?;
             }
         } else {
-            let mut piles = Piles::default();
-            for (place, draft) in drafts {
-                piles.add(tx, &mut stream, place, given(draft, now))?;
-                if piles.rows() == 1 << 16 {
-                    fold::fold_late(tx, &mut stream, std::mem::take(&mut piles))?;
+            let mut given = given.into_iter().peekable();
+            while given.peek().is_some() {
+                let mut piles = Piles::default();
+                metrics.iter().for_each(|metric| {
+                    piles.pile(metric);
+                });
+                for (place, metric, score) in given.by_ref().take(SEGMENT) {
+                    piles.add(tx, &mut stream, metric, place, now, score)?;
                 }
+                fold::fold_late(tx, &mut stream, piles)?;
             }
-            fold::fold_late(tx, &mut stream, piles)?;
         }
         fold::settle(tx, &prompt, &mut stream)?;
         stream::save(tx, &prompt, &stream)?;

@@ -3,15 +3,14 @@
 //! Invariants: a call moves with its texts and all scores that it has; a score that comes later waits by its call's
 //! place. Scores of one call and metric keep their order: those in the columns are older than those that wait.
 
-use std::collections::BTreeMap;
-
 use super::segment::{Call, Calls, Scored, Scores};
 use super::stream::{self, Shelf, Stream};
 use super::{FactsRecord, LateScore, TraceRecord, damaged, index, read, scores, texts};
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::{MetricName, PromptName};
-use crate::model::trace::TraceScore;
+use crate::model::time::Timestamp;
+use crate::model::trace::{NewScore, TraceScore};
 use crate::storage::kv::{Flow, Order, Space, Write, scan_prefix};
 use crate::storage::layout;
 
@@ -23,22 +22,31 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// Scores on their way to the columns, by metric.
 #[derive(Default)]
-pub(super) struct Piles(BTreeMap<MetricName, Scores>);
+pub(super) struct Piles(Vec<(MetricName, Scores)>);
 
 impl Piles {
-    pub(super) fn rows(&self) -> usize {
-        self.0.values().map(Scores::len).sum()
+    /// The pile of a metric.
+    pub(super) fn pile(&mut self, metric: &MetricName) -> usize {
+        match self.0.iter().position(|(known, _)| known == metric) {
+            Some(pile) => pile,
+            None => {
+                self.0.push((metric.clone(), Scores::default()));
+                self.0.len() - 1
+            }
+        }
     }
 
-    /// Adds a score; its comment gets a place of its own.
+    /// Adds a score to a pile; its comment gets a place of its own.
     pub(super) fn add(
         &mut self,
         tx: &mut dyn Write,
         stream: &mut Stream,
+        pile: usize,
         place: u64,
-        score: TraceScore,
+        at: Timestamp,
+        score: NewScore,
     ) -> Result<()> {
-        let TraceScore { metric, value, source, comment, judge, at } = score;
+        let NewScore { value, source, comment, judge } = score;
         let mut number = 0;
         if let Some(comment) = comment {
             number = stream.comments;
@@ -46,16 +54,33 @@ impl Piles {
             let key = layout::score_comment(stream.number, number);
             tx.put(Space::Traces, key.bytes(), comment.as_bytes())?;
         }
-        let scored = Scored { place, source, value, at, judge, comment: number };
-        self.0.entry(metric).or_default().push(&scored);
+        if let Some((_, scores)) = self.0.get_mut(pile) {
+            scores.push(&Scored { place, source, value, at, judge, comment: number });
+        }
         Ok(())
     }
 
-    pub(super) fn put(self, tx: &mut dyn Write, stream: &mut Stream) -> Result<()> {
+    fn add_given(
+        &mut self,
+        tx: &mut dyn Write,
+        stream: &mut Stream,
+        place: u64,
+        given: TraceScore,
+    ) -> Result<()> {
+        let TraceScore { metric, value, source, comment, judge, at } = given;
+        let pile = self.pile(&metric);
+        self.add(tx, stream, pile, place, at, NewScore { value, source, comment, judge })
+    }
+
+    /// In the order of the metrics' names, so that the same calls make the same file.
+    pub(super) fn put(mut self, tx: &mut dyn Write, stream: &mut Stream) -> Result<()> {
+        self.0.sort_by(|a, b| a.0.cmp(&b.0));
         for (metric, scores) in self.0 {
-            let shelf = Shelf::Scores(stream.number, metric.as_str());
-            stream::add(tx, shelf, stream.scores, &scores)?;
-            stream.scores += 1;
+            if scores.len() > 0 {
+                let shelf = Shelf::Scores(stream.number, metric.as_str());
+                stream::add(tx, shelf, stream.scores, &scores)?;
+                stream.scores += 1;
+            }
         }
         Ok(())
     }
@@ -103,7 +128,7 @@ fn fold_calls(tx: &mut dyn Write, prompt: &PromptName, stream: &mut Stream) -> R
         let all = texts::Texts { input, output, error, metadata };
         let texts = texts::put(tx, stream.number, place, &all)?;
         for score in scores::take_waiting(tx, &facts.trace_id)? {
-            piles.add(tx, stream, place, score)?;
+            piles.add_given(tx, stream, place, score)?;
         }
         tx.delete(Space::Traces, layout::trace(facts.trace_id.as_str()).bytes())?;
         tx.delete(Space::Traces, &key)?;
@@ -126,11 +151,14 @@ pub(super) fn fold_late(tx: &mut dyn Write, stream: &mut Stream, newer: Piles) -
     let mut piles = Piles::default();
     for (key, place, score) in waiting {
         tx.delete(Space::Traces, &key)?;
-        piles.add(tx, stream, place, score)?;
+        piles.add_given(tx, stream, place, score)?;
     }
     stream.late = 0;
     for (metric, scores) in newer.0 {
-        piles.0.entry(metric).or_default().append(scores);
+        let pile = piles.pile(&metric);
+        if let Some((_, older)) = piles.0.get_mut(pile) {
+            older.append(scores);
+        }
     }
     piles.put(tx, stream)
 }

@@ -73,7 +73,7 @@ pub(crate) fn prune(
                 }
             }
             if stays.contains(&false) {
-                changed.push((number, info.level, calls.filtered(|row| stays[row])?));
+                changed.push((number, calls.filtered(|row| stays[row])?));
             }
         }
         let all = layout::trace_facts_of(prompt.as_str());
@@ -96,10 +96,10 @@ pub(crate) fn prune(
         stream.waiting = stream.waiting.saturating_sub(1);
     }
     if !gone.is_empty() {
-        for (number, level, calls) in changed {
+        for (number, calls) in changed {
             shelf.remove(tx, number)?;
             if let Some(first) = calls.places.first() {
-                stream::put(tx, shelf, *first, level, &calls)?;
+                stream::put(tx, shelf, *first, &calls)?;
             }
         }
         for place in with_texts {
@@ -148,7 +148,7 @@ fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<
         if kept.len() == 0 {
             shelf.remove(tx, number)?;
         } else {
-            stream::put(tx, shelf, number, info.level, &kept)?;
+            stream::put(tx, shelf, number, &kept)?;
         }
     }
     let all = layout::late_scores_of(stream.number);

@@ -33,22 +33,34 @@ pub(crate) struct Draft {
     pub(crate) score: NewScore,
 }
 
+/// The name of a metric that scores can have.
+pub(crate) fn metric(name: &str) -> Result<MetricName> {
+    let metric: MetricName = name.parse()?;
+    if Figure::of(metric.as_str()).is_some() {
+        let reason = "it is a figure that a trace carries itself: give it to `log`".to_owned();
+        return Err(Error::InvalidScore { metric: metric.to_string(), reason });
+    }
+    Ok(metric)
+}
+
+/// A score that passed every check that needs no store.
+pub(crate) fn checked(metric: &MetricName, mut score: NewScore) -> Result<NewScore> {
+    if score.judge.as_deref().is_some_and(|judge| !foreign_id(judge)) {
+        let reason = format!("a judge is {FOREIGN_ID_RULE}");
+        return Err(Error::InvalidScore { metric: metric.to_string(), reason });
+    }
+    if let Some(bytes) = score.comment.as_ref().map(String::len).filter(|&bytes| bytes > MAX_COMMENT) {
+        let (bytes, limit) = (bytes as u64, MAX_COMMENT as u64);
+        return Err(Error::TooLarge { what: "a score's comment", bytes, limit });
+    }
+    score.value = score.value.checked(metric.as_str())?;
+    Ok(score)
+}
+
 impl Draft {
-    pub(crate) fn new(trace: &str, metric: &str, mut score: NewScore) -> Result<Draft> {
-        let (trace, metric): (TraceId, MetricName) = (trace.parse()?, metric.parse()?);
-        let invalid = |reason: String| Err(Error::InvalidScore { metric: metric.to_string(), reason });
-        if Figure::of(metric.as_str()).is_some() {
-            return invalid("it is a figure that a trace carries itself: give it to `log`".to_owned());
-        }
-        if score.judge.as_deref().is_some_and(|judge| !foreign_id(judge)) {
-            return invalid(format!("a judge is {FOREIGN_ID_RULE}"));
-        }
-        if let Some(bytes) = score.comment.as_ref().map(String::len).filter(|&bytes| bytes > MAX_COMMENT) {
-            let (bytes, limit) = (bytes as u64, MAX_COMMENT as u64);
-            return Err(Error::TooLarge { what: "a score's comment", bytes, limit });
-        }
-        score.value = score.value.checked(metric.as_str())?;
-        Ok(Draft { trace, metric, score })
+    pub(crate) fn new(trace: &str, name: &str, score: NewScore) -> Result<Draft> {
+        let (trace, metric) = (trace.parse()?, metric(name)?);
+        Ok(Draft { trace, score: checked(&metric, score)?, metric })
     }
 
     /// How many bytes its texts have.

@@ -19,8 +19,9 @@ use crate::storage::layout;
 
 /// So many segments of one level become one of the next.
 const FANOUT: usize = 8;
-/// Segments of this level are not merged any more.
-const TOP: u8 = 2;
+/// The level of a segment is the first of these that it has fewer rows than; those that have more are not merged any
+/// more. A little less than eight times each other, so that eight of a level, cut to fit, reach the next.
+const LEVELS: [usize; 4] = if cfg!(test) { [4, 24, 160, 1_200] } else { [128, 1_000, 7_600, 58_000] };
 /// What the engine needs beside a value that has pages of its own.
 const OVERHEAD: usize = 384;
 
@@ -221,26 +222,20 @@ impl Segment for Scores {
 }
 
 /// Puts a segment under a number.
-pub(super) fn put<S: Segment>(
-    tx: &mut dyn Write,
-    shelf: Shelf<'_>,
-    number: u64,
-    level: u8,
-    segment: &S,
-) -> Result<()> {
-    put_bytes(tx, shelf, number, level, segment, &segment.to_bytes())
+pub(super) fn put<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64, segment: &S) -> Result<()> {
+    put_bytes(tx, shelf, number, segment, &segment.to_bytes())
 }
 
 fn put_bytes<S: Segment>(
     tx: &mut dyn Write,
     shelf: Shelf<'_>,
     number: u64,
-    level: u8,
     segment: &S,
     bytes: &[u8],
 ) -> Result<()> {
     let (first, last, oldest, newest) = segment.spans();
     let (rows, length) = (segment.rows() as u32, bytes.len() as u32);
+    let level = level(segment.rows());
     let info = Info { rows, level, bytes: length, first, last, oldest, newest };
     tx.put(Space::Traces, shelf.info(number).bytes(), &encode(&info)?)?;
     tx.put(Space::Traces, shelf.data(number).bytes(), bytes)
@@ -257,48 +252,47 @@ fn fitting(rows: usize, bytes: usize) -> Option<usize> {
     Some((rows as u64 * half as u64 / bytes as u64 * 199 / 200) as usize).filter(|&fit| fit > 0 && fit < rows)
 }
 
+fn level(rows: usize) -> u8 {
+    LEVELS.iter().take_while(|&&most| rows >= most).count() as u8
+}
+
 /// Adds a segment behind the others, and merges what has become too many.
 pub(super) fn add<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64, segment: &S) -> Result<()> {
-    put(tx, shelf, number, 0, segment)?;
-    let mut level = 0;
-    while level < TOP {
-        let listed = shelf.list(tx)?;
+    put(tx, shelf, number, segment)?;
+    for level in 0..LEVELS.len() as u8 {
+        let listed = shelf.list(&*tx)?;
         // The youngest: everything behind the last one of a higher level.
         let from = listed.iter().rposition(|(_, info)| info.level > level).map_or(0, |at| at + 1);
         let young = &listed[from..];
-        if young.iter().filter(|(_, info)| info.level == level).count() < FANOUT {
-            level += 1;
-            continue;
-        }
-        let rows: usize = young.iter().map(|(_, info)| info.rows as usize).sum();
-        if rows > MOST_ROWS {
-            // Batches of the caller's that are large enough as they are.
-            for (number, info) in young {
-                let grown = Info { level: level + 1, ..info.clone() };
-                tx.put(Space::Traces, shelf.info(*number).bytes(), &encode(&grown)?)?;
+        if young.iter().filter(|(_, info)| info.level == level).count() >= FANOUT {
+            // Of large batches as many as a segment may hold.
+            let fit = young.iter().scan(0, |rows, (_, info)| {
+                *rows += info.rows as usize;
+                (*rows <= MOST_ROWS).then_some(())
+            });
+            let fit = fit.count();
+            if fit > 1 {
+                merge::<S>(tx, shelf, &young[..fit])?;
             }
-        } else {
-            merge::<S>(tx, shelf, level, young)?;
         }
-        level += 1;
     }
     Ok(())
 }
 
-fn merge<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, level: u8, young: &[(u64, Info)]) -> Result<()> {
+fn merge<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, young: &[(u64, Info)]) -> Result<()> {
     let mut whole = S::default();
     for (number, _) in young {
-        whole.add(S::of_bytes(&shelf.read(tx, *number)?)?);
+        whole.add(S::of_bytes(&shelf.read(&*tx, *number)?)?);
         shelf.remove(tx, *number)?;
     }
     let (Some((first, _)), Some((last, _))) = (young.first(), young.last()) else { return Ok(()) };
     let bytes = whole.to_bytes();
     match fitting(whole.rows(), bytes.len()) {
-        None => put_bytes(tx, shelf, *first, level + 1, &whole, &bytes),
+        None => put_bytes(tx, shelf, *first, &whole, &bytes),
         Some(rows) => {
             let (head, rest) = whole.split(rows)?;
-            put(tx, shelf, *first, level + 1, &head)?;
-            put(tx, shelf, rest.own_number(*last), level, &rest)
+            put(tx, shelf, *first, &head)?;
+            put(tx, shelf, rest.own_number(*last), &rest)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The verbs for many traces at once, and for old ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 
@@ -62,19 +62,41 @@ fn limited(what: &'static str, n: usize) -> Result<()> {
     }
 }
 
-/// What each metric declares, read once.
-#[derive(Default)]
-struct Configs(BTreeMap<MetricName, Option<ScoreConfig>>);
+/// Names of a batch, each once; most batches have few.
+struct Once<T> {
+    names: Vec<T>,
+    known: HashMap<String, usize>,
+}
 
-impl Configs {
-    fn check(&mut self, tx: &dyn Read, draft: &scores::Draft) -> Result<()> {
-        if !self.0.contains_key(&draft.metric) {
-            self.0.insert(draft.metric.clone(), metrics::read(tx, &draft.metric)?);
+impl<T> Once<T> {
+    fn new() -> Once<T> {
+        Once { names: Vec::new(), known: HashMap::new() }
+    }
+
+    fn find(&mut self, name: &str, make: impl FnOnce(&str) -> Result<T>) -> Result<usize> {
+        if let Some(found) = self.known.get(name) {
+            return Ok(*found);
         }
-        match self.0.get(&draft.metric) {
-            Some(Some(config)) => config.check(draft.metric.as_str(), &draft.score.value),
-            _ => Ok(()),
-        }
+        self.names.push(make(name)?);
+        self.known.insert(name.to_owned(), self.names.len() - 1);
+        Ok(self.names.len() - 1)
+    }
+}
+
+/// What each metric of a batch declares.
+fn configs(tx: &dyn Read, metrics: &[MetricName]) -> Result<Vec<Option<ScoreConfig>>> {
+    metrics.iter().map(|metric| metrics::read(tx, metric)).collect()
+}
+
+fn check(
+    metrics: &[MetricName],
+    configs: &[Option<ScoreConfig>],
+    metric: usize,
+    score: &NewScore,
+) -> Result<()> {
+    match (metrics.get(metric), configs.get(metric)) {
+        (Some(name), Some(Some(config))) => config.check(name.as_str(), &score.value),
+        _ => Ok(()),
     }
 }
 
@@ -82,16 +104,16 @@ impl Configs {
 struct Draft {
     version: VersionRef,
     trace: write::Draft,
-    scores: Vec<scores::Draft>,
+    scores: Vec<(usize, NewScore)>,
 }
 
-fn log_all(tx: &mut dyn Write, author: &Author, drafts: Vec<Draft>) -> Result<()> {
+fn log_all(tx: &mut dyn Write, author: &Author, metrics: &[MetricName], drafts: Vec<Draft>) -> Result<()> {
     let mut known: Vec<(PromptName, VersionRef, u32, ContentId)> = Vec::new();
-    let mut configs = Configs::default();
+    let configs = configs(&*tx, metrics)?;
     let mut logged = Vec::with_capacity(drafts.len());
     for Draft { version, trace, scores } in drafts {
         // Most batches name few versions.
-        let found = known.iter().rev().take(64).find(|(p, v, ..)| *p == trace.prompt && *v == version);
+        let found = known.iter().rev().take(64).find(|(p, v, ..)| *v == version && *p == trace.prompt);
         let (number, version_id) = match found {
             Some((.., number, id)) => (*number, *id),
             None => {
@@ -101,7 +123,9 @@ fn log_all(tx: &mut dyn Write, author: &Author, drafts: Vec<Draft>) -> Result<()
                 (number, id)
             }
         };
-        scores.iter().try_for_each(|score| configs.check(&*tx, score))?;
+        for (metric, score) in &scores {
+            check(metrics, &configs, *metric, score)?;
+        }
         let trace = if trace.names_an_experiment() {
             let variant = enrol_by_trace(tx, author, &trace.prompt, &trace.exposed())?;
             trace.with_variant(variant)
@@ -110,7 +134,7 @@ fn log_all(tx: &mut dyn Write, author: &Author, drafts: Vec<Draft>) -> Result<()
         };
         logged.push(bulk::Logged { draft: trace, version: number, version_id, scores });
     }
-    bulk::log(tx, author.now, logged)
+    bulk::log(tx, author.now, metrics, logged)
 }
 
 impl Store {
@@ -127,6 +151,7 @@ impl Store {
         let now = Timestamp::now();
         let mut ids = Vec::with_capacity(calls.len());
         let mut drafts = Vec::with_capacity(calls.len());
+        let mut metrics: Once<MetricName> = Once::new();
         for LoggedCall { prompt, version, trace, scores: given } in calls {
             let trace = write::Draft::new(&prompt, trace, now)?;
             if let VersionRef::Of { prompt: other, .. } = &version
@@ -134,13 +159,20 @@ impl Store {
             {
                 return Err(Error::VersionOfAnotherPrompt { prompt, other: other.clone() });
             }
-            let id = trace.id.clone();
-            let score = |(metric, score): (String, NewScore)| scores::Draft::new(id.as_str(), &metric, score);
-            let scores = given.into_iter().map(score).collect::<Result<_>>()?;
-            ids.push(id);
+            let mut scores = Vec::with_capacity(given.len());
+            for (name, score) in given {
+                let metric = metrics.find(&name, scores::metric)?;
+                let score = match metrics.names.get(metric) {
+                    Some(name) => scores::checked(name, score)?,
+                    None => score,
+                };
+                scores.push((metric, score));
+            }
+            ids.push(trace.id.clone());
             drafts.push(Draft { version, trace, scores });
         }
-        self.write(move |tx, author| log_all(tx, author, drafts))?;
+        self.recorder.wait();
+        self.write(move |tx, author| log_all(tx, author, &metrics.names, drafts))?;
         Ok(ids)
     }
 
@@ -153,15 +185,26 @@ impl Store {
     /// As [`Store::score`], at once; `invalid-argument` for more than 100,000.
     pub fn score_many(&self, given: Vec<GivenScore>) -> Result<u64> {
         limited("scores", given.len())?;
-        let draft = |given: GivenScore| scores::Draft::new(&given.trace_id, &given.metric, given.score);
-        let drafts = given.into_iter().map(draft).collect::<Result<Vec<_>>>()?;
+        let (mut traces, mut metrics) = (Once::<TraceId>::new(), Once::<MetricName>::new());
+        let mut drafts = Vec::with_capacity(given.len());
+        for GivenScore { trace_id, metric, score } in given {
+            let metric = metrics.find(&metric, scores::metric)?;
+            let trace = traces.find(&trace_id, str::parse)?;
+            let score = match metrics.names.get(metric) {
+                Some(name) => scores::checked(name, score)?,
+                None => score,
+            };
+            drafts.push((trace, metric, score));
+        }
         let count = drafts.len() as u64;
         // What was logged a moment ago may still be on its way.
         self.recorder.wait();
         self.write(move |tx, author| {
-            let mut configs = Configs::default();
-            drafts.iter().try_for_each(|draft| configs.check(&*tx, draft))?;
-            bulk::score(tx, author.now, drafts)
+            let configs = configs(&*tx, &metrics.names)?;
+            for (_, metric, score) in &drafts {
+                check(&metrics.names, &configs, *metric, score)?;
+            }
+            bulk::score(tx, author.now, &traces.names, &metrics.names, drafts)
         })?;
         Ok(count)
     }

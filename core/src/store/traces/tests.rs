@@ -252,82 +252,234 @@ fn near(a: (u64, u64, f64), b: (u64, u64, f64)) {
     assert!((a.2 - b.2).abs() < 1e-9, "{a:?} {b:?}");
 }
 
+/// Every question about the store is answered as the plain model answers it.
+fn agrees(store: &Store, calls: &BTreeMap<String, Plain>, limit: usize) {
+    // Listed page by page.
+    for (prompt, user) in [(None, None), (Some("p"), None), (None, Some("u1")), (Some("q"), Some("u2"))] {
+        let fits =
+            |call: &Plain| prompt.is_none_or(|p| call.prompt == p) && (user.is_none() || call.user == user);
+        let fitting = calls.iter().filter(|(_, call)| fits(call));
+        let mut expected: Vec<_> = fitting.map(|(id, call)| (call.at(), id.clone())).collect();
+        expected.sort_by(|a, b| b.cmp(a));
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        loop {
+            let filter = TraceFilter {
+                prompt: prompt.map(str::to_owned),
+                user: user.map(str::to_owned),
+                limit: Some(limit),
+                cursor,
+                ..TraceFilter::default()
+            };
+            let page = store.traces(&filter).unwrap();
+            assert!(page.traces.len() <= limit);
+            for trace in &page.traces {
+                let call = &calls[trace.trace_id.as_str()];
+                let given: Vec<_> =
+                    trace.scores.iter().map(|s| (s.source as usize, s.value.clone())).collect();
+                let mut expected: Vec<_> = call.scores.iter().map(|(n, x)| (*n, value(*x))).collect();
+                expected.sort_by_key(|(source, _)| *source);
+                assert_eq!(given, expected, "{}", trace.trace_id);
+                assert_eq!(trace.output, Some(call.output().into()), "{}", trace.trace_id);
+            }
+            listed.extend(page.traces.iter().map(|t| (t.at, t.trace_id.to_string())));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected);
+    }
+    // Summed up, whole and by group.
+    let of = |prompt| calls.values().filter(move |call| call.prompt == prompt);
+    for source in [None, Some(0), Some(2)] {
+        for by in [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source] {
+            let filter = LiveFilter {
+                by: Some(by),
+                source: source.map(|n| ScoreSource::ALL[n]),
+                ..LiveFilter::default()
+            };
+            let found = store.summary("p", "quality", &filter).unwrap();
+            assert_eq!(found.figures.traces as usize, of("p").count());
+            near(said(&found.figures), counted(of("p"), source));
+            for group in &found.groups {
+                let name = serde_json::to_value(&group.group).unwrap();
+                let is = |call: &&Plain| match by {
+                    GroupBy::Version => name == call.version,
+                    GroupBy::Variant => name == json!(call.variant),
+                    GroupBy::Day => name == call.at().to_string()[..10],
+                    _ => call.scores.iter().any(|(n, _)| name == ScoreSource::ALL[*n].as_str()),
+                };
+                let only = match by {
+                    GroupBy::Source => ScoreSource::ALL.iter().position(|s| name == s.as_str()),
+                    _ => source,
+                };
+                assert_eq!(group.figures.traces as usize, of("p").filter(is).count());
+                near(said(&group.figures), counted(of("p").filter(is), only));
+            }
+            if by != GroupBy::Source {
+                let all: u64 = found.groups.iter().map(|group| group.figures.traces).sum();
+                assert_eq!(all, found.figures.traces);
+            }
+        }
+    }
+    // The best and the worst.
+    for order in [TraceOrder::Highest, TraceOrder::Lowest] {
+        let filter = TraceFilter {
+            prompt: Some("p".to_owned()),
+            metric: Some("quality".to_owned()),
+            order,
+            limit: Some(limit),
+            ..TraceFilter::default()
+        };
+        let found = store.traces(&filter).unwrap();
+        let value = |call: &Plain| {
+            let (n, _, sum) = counted(std::iter::once(call), None);
+            (n > 0).then_some(sum)
+        };
+        let mut values: Vec<f64> = of("p").filter_map(value).collect();
+        values.sort_by(f64::total_cmp);
+        if order == TraceOrder::Highest {
+            values.reverse();
+        }
+        values.truncate(limit);
+        let listed: Vec<f64> =
+            found.traces.iter().filter_map(|t| value(&calls[t.trace_id.as_str()])).collect();
+        assert_eq!(listed, values);
+    }
+    let report = store.verify().unwrap();
+    assert!(report.ok, "{:?}", report.broken);
+    assert_eq!(report.traces as usize, calls.len());
+    assert_eq!(report.scores as usize, calls.values().map(|call| call.scores.len()).sum::<usize>());
+}
+
+fn value(x: Option<u8>) -> ScoreValue {
+    x.map_or(ScoreValue::Missing, |x| ScoreValue::Number(x.into()))
+}
+
+impl Plain {
+    /// Some of them long, and the same for many calls.
+    fn output(&self) -> String {
+        format!("{} {}", self.prompt, "said ".repeat(if self.version == 1 { 2 } else { 150 }))
+    }
+
+    fn trace(&self, id: &str) -> NewTrace {
+        NewTrace {
+            at: Some(self.at()),
+            user: self.user.map(str::to_owned),
+            variant: self.variant.map(str::to_owned),
+            output: Some(self.output().into()),
+            ..named(id)
+        }
+    }
+
+    fn given(&self) -> Vec<NewScore> {
+        let score = |(source, x): &(usize, Option<u8>)| {
+            NewScore::new(value(*x)).from_source(ScoreSource::ALL[*source])
+        };
+        self.scores.iter().map(score).collect()
+    }
+}
+
+/// What happens to the next calls.
+#[derive(Debug, Clone)]
+enum Step {
+    /// One by one, each with its scores.
+    Single(usize),
+    /// Together, with their first scores; the others come together.
+    Many(usize),
+    /// So many later scores, on calls that were made before; one by one, or together.
+    Late(Vec<(prop::sample::Index, usize, Option<u8>)>, bool),
+    /// What was made before a day goes.
+    Prune(i64),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let late =
+        prop::collection::vec((any::<prop::sample::Index>(), 0..4usize, prop::option::of(0..6u8)), 1..14);
+    prop_oneof![
+        3 => (1..14usize).prop_map(Step::Single),
+        3 => (1..30usize).prop_map(Step::Many),
+        3 => (late, any::<bool>()).prop_map(|(scores, many)| Step::Late(scores, many)),
+        1 => (0..4i64).prop_map(Step::Prune),
+        1 => Just(Step::Reopen),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_plain_model_agrees(calls in prop::collection::vec(plain(), 0..24), limit in 1..7usize) {
-        let (_dir, store) = shop();
+    fn a_plain_model_agrees(new in prop::collection::vec(plain(), 90), steps in prop::collection::vec(step(), 1..9), limit in 1..7usize) {
+        let (dir, mut store) = shop();
         store.metric("quality", Default::default()).unwrap();
-        for (i, call) in calls.iter().enumerate() {
-            let trace = NewTrace {
-                at: Some(call.at()),
-                user: call.user.map(str::to_owned),
-                variant: call.variant.map(str::to_owned),
-                ..named(&format!("{i:03}"))
-            };
-            store.log(call.prompt, &call.version.into(), trace, Durability::Soon).unwrap();
-            for (source, value) in &call.scores {
-                let value = value.map_or(ScoreValue::Missing, |x| ScoreValue::Number(x.into()));
-                let score = NewScore::new(value).from_source(ScoreSource::ALL[*source]);
-                store.score(&format!("{i:03}"), "quality", score, Durability::Soon).unwrap();
-            }
-        }
-        // Listed page by page.
-        for (prompt, user) in [(None, None), (Some("p"), None), (None, Some("u1")), (Some("q"), Some("u2"))] {
-            let mut expected: Vec<_> = calls.iter().enumerate().filter(|(_, call)| {
-                prompt.is_none_or(|p| call.prompt == p) && (user.is_none() || call.user == user)
-            }).map(|(i, call)| (call.at(), format!("{i:03}"))).collect();
-            expected.sort_by(|a, b| b.cmp(a));
-            let (mut listed, mut cursor) = (Vec::new(), None);
-            loop {
-                let page = store.traces(&TraceFilter {
-                    prompt: prompt.map(str::to_owned),
-                    user: user.map(str::to_owned),
-                    limit: Some(limit),
-                    cursor,
-                    ..TraceFilter::default()
-                }).unwrap();
-                prop_assert!(page.traces.len() <= limit);
-                listed.extend(page.traces.iter().map(|t| (t.at, t.trace_id.to_string())));
-                cursor = page.next;
-                if cursor.is_none() { break }
-            }
-            prop_assert_eq!(listed, expected);
-        }
-        // Summed up, whole and by group.
-        let of = |prompt| calls.iter().filter(move |call| call.prompt == prompt);
-        for source in [None, Some(0), Some(2)] {
-            for by in [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source] {
-                let filter = LiveFilter {
-                    by: Some(by),
-                    source: source.map(|n| ScoreSource::ALL[n]),
-                    ..LiveFilter::default()
-                };
-                let found = store.summary("p", "quality", &filter).unwrap();
-                prop_assert_eq!(found.figures.traces as usize, of("p").count());
-                near(said(&found.figures), counted(of("p"), source));
-                for group in &found.groups {
-                    let name = serde_json::to_value(&group.group).unwrap();
-                    let is = |call: &&Plain| match by {
-                        GroupBy::Version => name == call.version,
-                        GroupBy::Variant => name == json!(call.variant),
-                        GroupBy::Day => name == call.at().to_string()[..10],
-                        _ => call.scores.iter().any(|(n, _)| name == ScoreSource::ALL[*n].as_str()),
-                    };
-                    let only = match by {
-                        GroupBy::Source => ScoreSource::ALL.iter().position(|s| name == s.as_str()),
-                        _ => source,
-                    };
-                    prop_assert_eq!(group.figures.traces as usize, of("p").filter(is).count());
-                    near(said(&group.figures), counted(of("p").filter(is), only));
+        let mut calls: BTreeMap<String, Plain> = BTreeMap::new();
+        let mut new = new.into_iter().enumerate().map(|(i, call)| (format!("{i:03}"), call));
+        for step in steps {
+            match step {
+                Step::Single(n) => for (id, call) in new.by_ref().take(n) {
+                    store.log(call.prompt, &call.version.into(), call.trace(&id), Durability::Soon).unwrap();
+                    for score in call.given() {
+                        store.score(&id, "quality", score, Durability::Soon).unwrap();
+                    }
+                    calls.insert(id, call);
+                },
+                Step::Many(n) => {
+                    let (mut logged, mut later) = (Vec::new(), Vec::new());
+                    for (id, call) in new.by_ref().take(n) {
+                        let mut scores = call.given().into_iter().map(|score| ("quality".to_owned(), score));
+                        logged.push(LoggedCall {
+                            prompt: call.prompt.to_owned(),
+                            version: call.version.into(),
+                            trace: call.trace(&id),
+                            scores: scores.by_ref().take(1).collect(),
+                        });
+                        later.extend(scores.map(|(metric, score)| GivenScore { trace_id: id.clone(), metric, score }));
+                        calls.insert(id, call);
+                    }
+                    let again = logged.first().cloned();
+                    store.log_many(logged).unwrap();
+                    store.score_many(later).unwrap();
+                    if let Some(again) = again {
+                        prop_assert_eq!(store.log_many(vec![again]).unwrap_err().code(), "trace-exists");
+                    }
                 }
-                if by != GroupBy::Source {
-                    let all: u64 = found.groups.iter().map(|group| group.figures.traces).sum();
-                    prop_assert_eq!(all, found.figures.traces);
+                Step::Late(scores, many) => {
+                    let ids: Vec<String> = calls.keys().cloned().collect();
+                    let mut given = Vec::new();
+                    for (which, source, x) in scores {
+                        if ids.is_empty() { break }
+                        let trace_id = which.get(&ids).clone();
+                        calls.get_mut(&trace_id).unwrap().scores.push((source, x));
+                        let score = NewScore::new(value(x)).from_source(ScoreSource::ALL[source]);
+                        given.push(GivenScore { trace_id, metric: "quality".to_owned(), score });
+                    }
+                    if many {
+                        store.score_many(given).unwrap();
+                    } else {
+                        for GivenScore { trace_id, metric, score } in given {
+                            store.score(&trace_id, &metric, score, Durability::Soon).unwrap();
+                        }
+                    }
+                }
+                Step::Prune(day) => {
+                    let before = Timestamp::from_micros(1_795_392_000_000_000 + day * 86_400_000_000);
+                    let gone: Vec<String> = calls.iter().filter(|(_, call)| call.at() < before).map(|(id, _)| id.clone()).collect();
+                    let scores: usize = gone.iter().map(|id| calls[id].scores.len()).sum();
+                    let pruned = store.prune(before, None).unwrap();
+                    prop_assert_eq!((pruned.traces as usize, pruned.scores as usize), (gone.len(), scores));
+                    for id in gone {
+                        prop_assert_eq!(store.trace(&id).unwrap_err().code(), "trace-not-found");
+                        calls.remove(&id);
+                    }
+                }
+                Step::Reopen => {
+                    store.close().unwrap();
+                    store = Store::open(dir.path().join("store.tp")).unwrap();
                 }
             }
+            store.flush().unwrap();
         }
-        prop_assert!(store.verify().unwrap().ok);
+        agrees(&store, &calls, limit);
     }
 }
