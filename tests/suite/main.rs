@@ -10,5 +10,6 @@ mod conformance;
 mod files;
 mod floors;
 mod golden;
+mod large;
 mod model;
 mod replaced;
