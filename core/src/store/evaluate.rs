@@ -78,7 +78,7 @@ impl Store {
                 options.scorers.iter().map(|scorer| scorers::save(tx, scorer)).collect::<Result<_>>()?;
             let trials = options.trials;
             let plan = lifecycle::Plan { version: &version, dataset: &dataset, scorers, trials, name };
-            let (run, _) = lifecycle::start(tx, author, RunId::new(author.now), plan)?;
+            let (run, _) = lifecycle::start(tx, author, plan)?;
             Ok(run)
         })
     }
