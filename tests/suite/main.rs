@@ -11,5 +11,6 @@ mod files;
 mod floors;
 mod golden;
 mod large;
+mod many;
 mod model;
 mod replaced;

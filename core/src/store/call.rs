@@ -59,7 +59,14 @@ fn diagnose(path: &Path, a: args::Doctor) -> Result<Value> {
     result(doctor(path, &DoctorOptions { deep: a.deep, salvage, ..Default::default() })?)
 }
 
+/// Longer arguments are refused before they are read, which takes several times their length in memory.
+const MAX_ARGUMENTS: usize = 1 << 30;
+
 fn parse(verb: &str, text: &str) -> Result<Value> {
+    if text.len() > MAX_ARGUMENTS {
+        let (bytes, limit) = (text.len() as u64, MAX_ARGUMENTS as u64);
+        return Err(Error::TooLarge { what: "the arguments of one call", bytes, limit });
+    }
     let text = if text.trim().is_empty() { "{}" } else { text };
     if let Some(number) = rounded_integer(text) {
         let reason = "this integer is larger than JSON numbers are exact for (2^53); give it as text";
