@@ -14,3 +14,4 @@ mod large;
 mod many;
 mod model;
 mod replaced;
+mod whole;
