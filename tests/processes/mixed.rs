@@ -1,6 +1,7 @@
 //! As mixed.py, through the crate alone: `mixed FILE JOURNAL WHO`. An example, so that `cargo test` builds it.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+// On other systems a time's members are smaller.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::useless_conversion)]
 
 #[cfg(unix)]
 fn main() {
@@ -90,7 +91,8 @@ mod worker {
             worker.gets();
             if let Some(number) = number {
                 worker.told("move", json!({"to": number, "reason": tag}), |store| {
-                    let to = json!({"name": "shared", "label": "production", "version": number, "reason": tag});
+                    let to =
+                        json!({"name": "shared", "label": "production", "version": number, "reason": tag});
                     Ok(call(store, "set_label", to)?["seq"].clone())
                 });
             }

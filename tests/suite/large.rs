@@ -45,8 +45,11 @@ fn verbs(run: &str, finished: &str, long: &str, longest: &str) -> Vec<(&'static 
         ("dataset_schema", json!({"name": "d", "input": {"title": longest}})),
         ("dataset_add_from_trace", json!({"name": "d", "trace_id": "t", "expected": long})),
         ("metric", json!({"name": "kind", "kind": "categorical", "categories": ["a", longest]})),
-        ("start_run", json!({"prompt": "p", "version": 1, "dataset": "d",
-            "scorers": [{"kind": "judge", "name": "judge", "config": {"rubric": long}}]})),
+        (
+            "start_run",
+            json!({"prompt": "p", "version": 1, "dataset": "d",
+            "scorers": [{"kind": "judge", "name": "judge", "config": {"rubric": long}}]}),
+        ),
         ("record", json!({"run": run, "key": long, "row": {}})),
         ("rows", json!({"run": long})),
         ("record", json!({"run": run, "key": "k", "row": {"output": long}})),
@@ -63,10 +66,16 @@ fn verbs(run: &str, finished: &str, long: &str, longest: &str) -> Vec<(&'static 
         ("score", json!({"trace_id": "t", "metric": "said", "value": long, "durable": true})),
         ("score", json!({"trace_id": "t", "metric": "q", "value": 1, "comment": long, "durable": true})),
         ("score", json!({"trace_id": "t", "metric": "q", "value": 1, "judge": long, "durable": true})),
-        ("experiment", json!({"name": "e", "prompt": "p", "metric": "q", "variants": {"a": 1, "b": 2},
-            "min_effect": 0.1, "sd": 0.3, "description": long})),
-        ("experiment", json!({"name": "e", "prompt": "p", "metric": "q", "variants": {"a": 1, "b": 2},
-            "min_effect": 0.1, "sd": 0.3, "salt": long})),
+        (
+            "experiment",
+            json!({"name": "e", "prompt": "p", "metric": "q", "variants": {"a": 1, "b": 2},
+            "min_effect": 0.1, "sd": 0.3, "description": long}),
+        ),
+        (
+            "experiment",
+            json!({"name": "e", "prompt": "p", "metric": "q", "variants": {"a": 1, "b": 2},
+            "min_effect": 0.1, "sd": 0.3, "salt": long}),
+        ),
         ("assign", json!({"name": "running", "unit": long})),
         ("expose", json!({"name": "running", "unit": long, "durable": true})),
         ("expose", json!({"name": "running", "unit": "u", "stratum": long, "durable": true})),
@@ -97,8 +106,13 @@ fn no_verb_takes_a_text_that_is_too_long_and_none_writes_any_of_it() {
     call(&store, "record", json!({"run": finished, "key": "k", "row": {"output": "x"}})).unwrap();
     call(&store, "finish_run", json!({"run": finished})).unwrap();
     call(&store, "log", json!({"prompt": "p", "version": 1, "trace_id": "t", "durable": true})).unwrap();
-    call(&store, "experiment", json!({"name": "running", "prompt": "p", "metric": "q",
-        "variants": {"a": 1, "b": 2}, "min_effect": 0.1, "sd": 0.3})).unwrap();
+    call(
+        &store,
+        "experiment",
+        json!({"name": "running", "prompt": "p", "metric": "q",
+        "variants": {"a": 1, "b": 2}, "min_effect": 0.1, "sd": 0.3}),
+    )
+    .unwrap();
     store.flush().unwrap();
     let state = || {
         let space = serde_json::to_value(store.space().unwrap()).unwrap();

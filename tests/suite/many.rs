@@ -62,7 +62,8 @@ fn very_many_versions_and_labels_are_as_right_as_few() {
     }
     assert_eq!(store.get("p", Selector::Number(versions + 1)).unwrap_err().code(), "version-not-found");
     // The same content is the same version, however many there are between; a new one is the next.
-    let again = |text: String| store.publish("p", trialplate::Content::text(text), Default::default()).unwrap();
+    let again =
+        |text: String| store.publish("p", trialplate::Content::text(text), Default::default()).unwrap();
     assert_eq!(again(text(3)).number(), 3);
     assert_eq!(again("another".to_owned()).number(), versions + 1);
 

@@ -292,8 +292,7 @@ pub(crate) fn step(call: Call<'_>, model: &mut Registry, act: &Act) -> Result<()
             }
         }
         Act::Rollback { prompt, label, to } => {
-            let found =
-                call("rollback", json!({"name": PROMPTS[prompt], "label": LABELS[label], "to": to}));
+            let found = call("rollback", json!({"name": PROMPTS[prompt], "label": LABELS[label], "to": to}));
             let outcome = movable(label).and_then(|name| {
                 let entry = model.prompt(prompt)?;
                 to.map(|to| entry.version(to)).transpose()?;
@@ -336,8 +335,7 @@ pub(crate) fn step(call: Call<'_>, model: &mut Registry, act: &Act) -> Result<()
                 return Ok(());
             };
             let step = &label_model.history[n % label_model.history.len()];
-            let found =
-                call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label], "at": step.at}));
+            let found = call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label], "at": step.at}));
             prop_assert_eq!(
                 found.map(|v| v["number"].as_u64().unwrap() as u32),
                 step.to.ok_or("label-not-found")

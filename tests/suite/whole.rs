@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use trialplate::Store;
 
 use crate::model::{
-    self, Act, DataAct, LABELS, Outcome, PROMPTS, Registry, Versions, act, data_act, data_step, moved, movable,
+    self, Act, DataAct, LABELS, Outcome, PROMPTS, Registry, Versions, act, data_act, data_step, movable,
+    moved,
 };
 
 const ROLE: &str = "TP_WHOLE_WORKER";
@@ -273,7 +274,9 @@ impl Model {
     fn barred(&mut self, act: &Act) -> Option<&'static str> {
         let guarded = |prompt: usize, label: usize| self.guarded.contains(&(prompt, label));
         match *act {
-            Act::Publish { prompt, label: Some(label), .. } if guarded(prompt, label) => Some("label-protected"),
+            Act::Publish { prompt, label: Some(label), .. } if guarded(prompt, label) => {
+                Some("label-protected")
+            }
             Act::Unset { prompt, label } if guarded(prompt, label) => Some("label-protected"),
             Act::SetLabel { prompt, label, version, .. } if guarded(prompt, label) => {
                 Some(self.version(prompt, version).err().unwrap_or("label-protected"))
@@ -309,7 +312,13 @@ impl Model {
     }
 }
 
-fn late(model: &mut Model, there: bool, soon: bool, found: Outcome, expected: Outcome<()>) -> Result<(), TestCaseError> {
+fn late(
+    model: &mut Model,
+    there: bool,
+    soon: bool,
+    found: Outcome,
+    expected: Outcome<()>,
+) -> Result<(), TestCaseError> {
     if soon {
         prop_assert!(found.is_ok(), "{:?}", found);
         model.on_its_way[usize::from(there)] = true;
@@ -364,9 +373,9 @@ fn step(world: &mut World<'_>, model: &mut Model, Step { there, deed }: &Step) -
         },
         Deed::Data(act) => data_step(&mut |verb, arguments| call(verb, arguments), &mut model.data, act)?,
         Deed::Protect { prompt, label } => {
-            let gate =
-                json!({"dataset": "never", "checks": [{"check": "item_floor", "metric": "q", "at_least": 3}]});
-            let found = call("protect", json!({"name": PROMPTS[*prompt], "label": LABELS[*label], "gate": gate}));
+            let gate = json!({"dataset": "never", "checks": [{"check": "item_floor", "metric": "q", "at_least": 3}]});
+            let found =
+                call("protect", json!({"name": PROMPTS[*prompt], "label": LABELS[*label], "gate": gate}));
             let expected = movable(*label).and_then(|_| model.registry.prompt(*prompt).map(drop));
             prop_assert_eq!(found.map(drop), expected);
             if expected.is_ok() {
@@ -406,7 +415,10 @@ fn step(world: &mut World<'_>, model: &mut Model, Step { there, deed }: &Step) -
                     match from {
                         None => prop_assert_eq!(Some(&step), history.last()),
                         Some(from) => {
-                            prop_assert_eq!((step.from, step.to, step.rollback), (from, Some(*version), false));
+                            prop_assert_eq!(
+                                (step.from, step.to, step.rollback),
+                                (from, Some(*version), false)
+                            );
                             prop_assert_eq!(&found["override"], &json!(overriding.is_some()));
                             prop_assert_eq!(found["verdict"].is_string(), guarded);
                             history.push(step);
@@ -417,7 +429,8 @@ fn step(world: &mut World<'_>, model: &mut Model, Step { there, deed }: &Step) -
         }
         Deed::Metric { max } => {
             let found = call("metric", json!({"name": "q", "min": 0, "max": max}));
-            let expected = if model.metric.is_none_or(|there| there == *max) { Ok(()) } else { Err("metric-exists") };
+            let expected =
+                if model.metric.is_none_or(|there| there == *max) { Ok(()) } else { Err("metric-exists") };
             prop_assert_eq!(found.map(drop), expected);
             model.metric.get_or_insert(*max);
         }
@@ -561,7 +574,8 @@ fn step(world: &mut World<'_>, model: &mut Model, Step { there, deed }: &Step) -
         Deed::Summary => {
             let found = call("summary", json!({"prompt": "a", "metric": "q"}));
             let mean = |scores: &BTreeMap<bool, Vec<u8>>| {
-                let newest: Vec<f64> = scores.values().filter_map(|s| s.last()).map(|s| f64::from(*s)).collect();
+                let newest: Vec<f64> =
+                    scores.values().filter_map(|s| s.last()).map(|s| f64::from(*s)).collect();
                 (!newest.is_empty()).then(|| newest.iter().sum::<f64>() / newest.len() as f64)
             };
             let means: Vec<f64> = model.traces.values().filter_map(|trace| mean(&trace.scores)).collect();
@@ -707,10 +721,13 @@ fn end(world: &World<'_>, model: &mut Model) -> Result<(), TestCaseError> {
         let found = world.call(there, "experiments", json!({})).unwrap();
         let states: Vec<&Value> =
             found["experiments"].as_array().unwrap().iter().map(|e| &e["state"]).collect();
-        let expected: Vec<Value> = model.experiments.values().map(|state| json!(state_name(*state))).collect();
+        let expected: Vec<Value> =
+            model.experiments.values().map(|state| json!(state_name(*state))).collect();
         prop_assert_eq!(states, expected.iter().collect::<Vec<_>>());
     }
-    for (verb, arguments) in [("events", json!({})), ("prompts", json!({})), ("traces", json!({"limit": 1000}))] {
+    for (verb, arguments) in
+        [("events", json!({})), ("prompts", json!({})), ("traces", json!({"limit": 1000}))]
+    {
         prop_assert_eq!(world.call(false, verb, arguments.clone()), world.call(true, verb, arguments));
     }
     Ok(())
@@ -718,7 +735,8 @@ fn end(world: &World<'_>, model: &mut Model) -> Result<(), TestCaseError> {
 
 #[test]
 fn the_whole_store_is_its_model_in_two_processes() {
-    let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() };
+    let mut config =
+        ProptestConfig { failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 40;
     }

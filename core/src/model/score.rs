@@ -53,11 +53,9 @@ impl ScoreValue {
                 metric: metric.to_owned(),
                 reason: "a score is a finite number; record it as missing if it could not be read".to_owned(),
             }),
-            ScoreValue::Category(text) if text.len() > MAX_CATEGORY => Err(Error::TooLarge {
-                what: "a score",
-                bytes: text.len() as u64,
-                limit: MAX_CATEGORY as u64,
-            }),
+            ScoreValue::Category(text) if text.len() > MAX_CATEGORY => {
+                Err(Error::TooLarge { what: "a score", bytes: text.len() as u64, limit: MAX_CATEGORY as u64 })
+            }
             score => Ok(score),
         }
     }

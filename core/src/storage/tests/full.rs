@@ -5,7 +5,9 @@
 //! `tests/processes/test_circumstances.py`.
 
 use super::powercut::{Disk, Refuses};
-use crate::{Content, Durability, Error, MoveOptions, NewRow, NewScore, NewTrace, RunOptions, ScoreValue, Store};
+use crate::{
+    Content, Durability, Error, MoveOptions, NewRow, NewScore, NewTrace, RunOptions, ScoreValue, Store,
+};
 use std::collections::BTreeMap;
 
 /// What was asked of the store: whether it was acknowledged, and how to look for it.
@@ -25,7 +27,8 @@ fn everything(store: &Store) -> Vec<Asked> {
         let scores = BTreeMap::from([("q".to_owned(), ScoreValue::Number(1.0))]);
         NewRow { output: Some(page(2).into()), scores, ..NewRow::default() }
     };
-    let trace = || NewTrace { trace_id: Some("t".into()), output: Some(page(3).into()), ..NewTrace::default() };
+    let trace =
+        || NewTrace { trace_id: Some("t".into()), output: Some(page(3).into()), ..NewTrace::default() };
     vec![
         Asked {
             done: store.publish("p", Content::text(page(1)), Default::default()).map(drop),
@@ -77,7 +80,8 @@ fn full_at(base: &[u8], refuses: Refuses, k: usize, lasting: Option<usize>) -> b
     let refused = asked.iter().any(|asked| asked.done.is_err());
     // A reader goes on while the disk is full, whatever was tried; but a last writer that died in the middle leaves a
     // mark in the file, and to take it off is a write.
-    for read in [store.get("p", "production").map(|v| v.number()), store.versions("p").map(|v| v[0].number())] {
+    for read in [store.get("p", "production").map(|v| v.number()), store.versions("p").map(|v| v[0].number())]
+    {
         match read {
             Err(error) if refuses == Refuses::All => assert_eq!(error.code(), "storage", "{what}"),
             read => assert_eq!(read.map_err(|e| e.to_string()), Ok(1), "{what}"),
