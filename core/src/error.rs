@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod words;
+
+use words::{missing_text, shown};
+
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -389,21 +393,4 @@ impl Error {
             Error::Deferred { first, .. } => first.code_and_kind(),
         }
     }
-}
-
-/// What was given, but no more than one reads: it may be a whole file.
-fn shown(given: &str) -> std::borrow::Cow<'_, str> {
-    const MOST: usize = 300;
-    match given.char_indices().nth(MOST) {
-        None => given.into(),
-        Some((end, _)) => format!("{}... ({} bytes)", &given[..end], given.len()).into(),
-    }
-}
-
-fn missing_text(names: &[String], unused: &[String]) -> String {
-    let mut text = format!("the template needs values that were not given missing=`{}`", names.join(", "));
-    if !unused.is_empty() {
-        text.push_str(&format!(" given_but_not_in_the_template=`{}`", unused.join(", ")));
-    }
-    text
 }
