@@ -50,7 +50,7 @@ class Circumstances(unittest.TestCase):
         self.under("replaced")
 
     if LONG:
-        # Takes 20 GB of memory.
+        # Takes 9 GB of memory.
         def test_a_text_of_more_than_4_gib(self):
             self.under("huge")
 
