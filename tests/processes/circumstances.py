@@ -74,7 +74,7 @@ def full(path, words, give_space):
     except trialplate.StorageError as error:
         assert words in str(error), error
     give_space()
-    v = store.publish("p", "there is space again " + os.urandom(500_000).hex())
+    v = store.publish("p", "there is space again " + os.urandom(60_000).hex())
     assert v.number == done + again + 2, v
     assert reader.get("p", label="latest").number == v.number
     assert code(store.trace, "t") == "trace-not-found"
