@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// `unknown-verb`, `invalid-argument` for arguments that the verb does not take, `invalid-json` for text that
-    /// is no JSON, and the verb's own errors.
+    /// is no JSON, `too-large` for arguments of more than 1 GiB, and the verb's own errors.
     pub fn call(&self, verb: &str, arguments: &str) -> Result<String> {
         let arguments = parse(verb, arguments)?;
         let result = verbs::dispatch(self, verb, arguments)?;

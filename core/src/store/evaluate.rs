@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// `run-differs` if the unfinished run of that name is about something else; `dataset-not-found`,
-    /// `version-not-found`, `version-of-another-prompt`, `invalid-argument`.
+    /// `version-not-found`, `version-of-another-prompt`, `invalid-argument`; `too-large` for a scorer.
     pub fn start_run(
         &self,
         prompt: &str,
