@@ -1303,7 +1303,8 @@ export class Store {
   publishAsync(name: string, prompt: Prompt['prompt'], options?: PublishOptions): Promise<Prompt>;
   /** The version that a label (by default `production`) points to now, in every process; or another one. */
   get<P extends Prompt = Prompt>(name: string, options?: GetOptions): P;
-  versions(name: string): Prompt[];
+  /** Oldest first; of a prompt that has many, at most `limit` of those behind number `after`. */
+  versions(name: string, page?: { after?: number; limit?: number }): Prompt[];
   prompts(filter?: { prefix?: string; search?: string; tag?: string }): PromptSummary[];
   diff(name: string, a: VersionInput, b: VersionInput): Diff;
 

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod words;
+
+use words::{missing_text, shown};
+
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -77,7 +81,7 @@ pub enum Error {
     DatasetVersionNotFound { dataset: String, version: u32 },
     #[error("this dataset has no such item dataset=`{dataset}` key=`{key}`")]
     ItemNotFound { dataset: String, key: String },
-    #[error("there is no such run; `runs` lists them run=`{run}`")]
+    #[error("there is no such run; `runs` lists them run=`{}`", shown(.run))]
     RunNotFound { run: String },
     #[error(
         "there is no such metric; declare it with `metric`, or record a score under it first metric=`{metric}`"
@@ -155,12 +159,12 @@ pub enum Error {
     RunWithdrawn { run: String, reason: String },
 
     // ---- invalid
-    #[error("{what} must be {rule} given=`{given}`")]
+    #[error("{what} must be {rule} given=`{}`", shown(.given))]
     InvalidName { what: &'static str, rule: &'static str, given: String },
-    #[error("a label must match ^[a-z0-9][a-z0-9_.-]{{0,35}}$ and not be reserved{note} label=`{label}`")]
+    #[error("a label must match ^[a-z0-9][a-z0-9_.-]{{0,35}}$ and not be reserved{note} label=`{}`", shown(.label))]
     InvalidLabel { label: String, note: &'static str },
     #[error(
-        "a content id is `b3:` and 64 hex digits, or `b3:` and at least 8 of its first ones given=`{given}`"
+        "a content id is `b3:` and 64 hex digits, or `b3:` and at least 8 of its first ones given=`{}`", shown(.given)
     )]
     InvalidId { given: String },
     #[error("more than one content id begins so; give more digits prompt=`{prompt}` id=`{id}`")]
@@ -177,15 +181,15 @@ pub enum Error {
     InvalidPlaceholder { name: String },
     #[error("this template does not fit the mode: {reason} mode=`{mode}`")]
     UnsupportedTemplate { mode: &'static str, reason: String },
-    #[error("{what} given=`{given}`")]
+    #[error("{what} given=`{}`", shown(.given))]
     InvalidSelector { what: &'static str, given: String },
     #[error(
         "this is a version of another prompt; publish its content here first prompt=`{prompt}` version_of=`{other}`"
     )]
     VersionOfAnotherPrompt { prompt: String, other: String },
-    #[error("{reason} item=`{key}`")]
+    #[error("{reason} item=`{}`", shown(.key))]
     InvalidItem { key: String, reason: String },
-    #[error("one call names the same item twice; keys are unique within a dataset key=`{key}`")]
+    #[error("one call names the same item twice; keys are unique within a dataset key=`{}`", shown(.key))]
     DuplicateItem { key: String },
     #[error("{reason} metric=`{metric}`")]
     InvalidScore { metric: String, reason: String },
@@ -207,9 +211,9 @@ pub enum Error {
     InvalidExperiment { reason: String },
     #[error("{reason} argument=`{argument}`")]
     InvalidArgument { argument: String, reason: String },
-    #[error("there is no such verb verb=`{verb}`")]
+    #[error("there is no such verb verb=`{}`", shown(.verb))]
     UnknownVerb { verb: String },
-    #[error("a time is RFC 3339 text such as 2026-11-23T18:00:00Z given=`{given}`")]
+    #[error("a time is RFC 3339 text such as 2026-11-23T18:00:00Z given=`{}`", shown(.given))]
     InvalidTime { given: String },
     #[error(
         "it is larger than the store takes; keep large files elsewhere and store their address what=`{what}` bytes=`{bytes}` limit=`{limit}`"
@@ -389,12 +393,4 @@ impl Error {
             Error::Deferred { first, .. } => first.code_and_kind(),
         }
     }
-}
-
-fn missing_text(names: &[String], unused: &[String]) -> String {
-    let mut text = format!("the template needs values that were not given missing=`{}`", names.join(", "));
-    if !unused.is_empty() {
-        text.push_str(&format!(" given_but_not_in_the_template=`{}`", unused.join(", ")));
-    }
-    text
 }

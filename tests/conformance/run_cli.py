@@ -264,7 +264,7 @@ VERBS = {
     "get": get,
     "compile": compile_,
     "otel_attributes": get,
-    "versions": names("name"),
+    "versions": names("name", after=text, limit=text),
     "prompts": optional("prefix", search=text, tag=text),
     "diff": names("name", "a", "b"),
     "set_label": names("name", "label", "version", expected=version, reason=text),

@@ -127,7 +127,7 @@ const VERBS = {
     return { prompt: a.mode === 'partial' ? version.compilePartial(a.variables) : version.compileAs(a.mode, a.variables) };
   },
   otel_attributes: (s, a) => s.get(a.name, which(a)).otelAttributes(),
-  versions: (s, a) => ({ versions: s.versions(a.name) }),
+  versions: (s, a) => ({ versions: s.versions(a.name, { after: a.after, limit: a.limit }) }),
   prompts: (s, a) => ({ prompts: s.prompts(a) }),
   diff: (s, a) => s.diff(a.name, a.a, a.b),
   set_label: (s, a) => s.setLabel(a.name, a.label, a.version, rest(a, 'name', 'label', 'version')),

@@ -10,5 +10,8 @@ mod conformance;
 mod files;
 mod floors;
 mod golden;
+mod large;
+mod many;
 mod model;
 mod replaced;
+mod whole;

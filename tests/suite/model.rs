@@ -10,11 +10,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use trialplate::Store;
 
-const PROMPTS: [&str; 2] = ["a", "a/b"];
-const LABELS: [&str; 3] = ["production", "staging", "latest"];
+pub(crate) const PROMPTS: [&str; 2] = ["a", "a/b"];
+pub(crate) const LABELS: [&str; 3] = ["production", "staging", "latest"];
 
 /// What a verb gives: a value, or an error's code.
-type Outcome<T = Value> = Result<T, &'static str>;
+pub(crate) type Outcome<T = Value> = Result<T, &'static str>;
+
+/// Calls a verb, wherever the store is open.
+pub(crate) type Call<'a> = &'a mut dyn FnMut(&str, Value) -> Outcome;
 
 struct File {
     _dir: tempfile::TempDir,
@@ -50,7 +53,7 @@ impl File {
 // ---- the registry
 
 #[derive(Debug, Clone)]
-enum Act {
+pub(crate) enum Act {
     Publish {
         prompt: usize,
         text: u8,
@@ -99,7 +102,7 @@ enum Act {
     Reopen,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(crate) fn act() -> impl Strategy<Value = Act> {
     // Mostly one prompt, one label and few versions: it is the same things done again that go wrong.
     let prompt = prop_oneof![5 => Just(0), 1 => Just(1)];
     let label = prop_oneof![8 => Just(0), 2 => Just(1), 1 => Just(2)];
@@ -124,47 +127,47 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Move {
-    from: Option<u32>,
-    to: Option<u32>,
-    rollback: bool,
-    at: String,
+pub(crate) struct Move {
+    pub(crate) from: Option<u32>,
+    pub(crate) to: Option<u32>,
+    pub(crate) rollback: bool,
+    pub(crate) at: String,
 }
 
 #[derive(Default)]
-struct LabelModel {
-    now: Option<u32>,
+pub(crate) struct LabelModel {
+    pub(crate) now: Option<u32>,
     /// Where it was, the newest on top; a rollback takes off what lies above its target.
     pile: Vec<Option<u32>>,
-    history: Vec<Move>,
+    pub(crate) history: Vec<Move>,
 }
 
 #[derive(Default)]
-struct PromptModel {
-    texts: Vec<u8>,
-    labels: BTreeMap<&'static str, LabelModel>,
+pub(crate) struct PromptModel {
+    pub(crate) texts: Vec<u8>,
+    pub(crate) labels: BTreeMap<&'static str, LabelModel>,
 }
 
 #[derive(Default)]
-struct Registry(BTreeMap<&'static str, PromptModel>);
+pub(crate) struct Registry(pub(crate) BTreeMap<&'static str, PromptModel>);
 
 impl Registry {
-    fn prompt(&mut self, prompt: usize) -> Outcome<&mut PromptModel> {
+    pub(crate) fn prompt(&mut self, prompt: usize) -> Outcome<&mut PromptModel> {
         self.0.get_mut(PROMPTS[prompt]).ok_or("prompt-not-found")
     }
 }
 
-fn movable(label: usize) -> Outcome<&'static str> {
+pub(crate) fn movable(label: usize) -> Outcome<&'static str> {
     if LABELS[label] == "latest" { Err("invalid-label") } else { Ok(LABELS[label]) }
 }
 
 impl PromptModel {
-    fn version(&self, number: u32) -> Outcome<u32> {
+    pub(crate) fn version(&self, number: u32) -> Outcome<u32> {
         if (1..=self.texts.len() as u32).contains(&number) { Ok(number) } else { Err("version-not-found") }
     }
 
     /// Says from where it moved, unless it is there already.
-    fn set(&mut self, label: &'static str, to: u32) -> Option<Option<u32>> {
+    pub(crate) fn set(&mut self, label: &'static str, to: u32) -> Option<Option<u32>> {
         let label = self.labels.entry(label).or_default();
         let from = label.now;
         if from == Some(to) {
@@ -195,18 +198,21 @@ fn text(n: u8) -> String {
     format!("text {n} for {{{{who}}}}")
 }
 
-fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCaseError> {
-    let moved = |found: &Value| Move {
+pub(crate) fn moved(found: &Value) -> Move {
+    Move {
         from: found["from"].as_u64().map(|n| n as u32),
         to: found["to"].as_u64().map(|n| n as u32),
         rollback: found["rollback"].as_bool().unwrap(),
         at: found["at"].as_str().unwrap().to_owned(),
-    };
+    }
+}
+
+pub(crate) fn step(call: Call<'_>, model: &mut Registry, act: &Act) -> Result<(), TestCaseError> {
     match *act {
         Act::Publish { prompt, text: t, label } => {
             let labels: Vec<&str> = label.iter().map(|&label| LABELS[label]).collect();
             let found =
-                file.call("publish", json!({"name": PROMPTS[prompt], "prompt": text(t), "labels": labels}));
+                call("publish", json!({"name": PROMPTS[prompt], "prompt": text(t), "labels": labels}));
             if let Some(Err(code)) = label.map(movable) {
                 prop_assert_eq!(found, Err(code));
                 return Ok(());
@@ -225,7 +231,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             if let Some(Ok(name)) = label.map(movable)
                 && let Some(from) = entry.set(name, number as u32)
             {
-                let history = file.call("history", json!({"name": PROMPTS[prompt], "label": name})).unwrap();
+                let history = call("history", json!({"name": PROMPTS[prompt], "label": name})).unwrap();
                 let newest = moved(history["moves"].as_array().unwrap().last().unwrap());
                 prop_assert_eq!(
                     (newest.from, newest.to, newest.rollback),
@@ -235,7 +241,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             }
         }
         Act::SetLabel { prompt, label, version, expected } => {
-            let found = file.call(
+            let found = call(
                 "set_label",
                 json!({"name": PROMPTS[prompt], "label": LABELS[label], "version": version, "expected": expected}),
             );
@@ -269,7 +275,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             }
         }
         Act::Unset { prompt, label } => {
-            let found = file.call("unset_label", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
+            let found = call("unset_label", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
             let outcome = movable(label).and_then(|name| {
                 let label = model.prompt(prompt)?.labels.get_mut(name).ok_or("label-not-found")?;
                 let from = label.now.take().ok_or("label-not-found")?;
@@ -286,8 +292,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             }
         }
         Act::Rollback { prompt, label, to } => {
-            let found =
-                file.call("rollback", json!({"name": PROMPTS[prompt], "label": LABELS[label], "to": to}));
+            let found = call("rollback", json!({"name": PROMPTS[prompt], "label": LABELS[label], "to": to}));
             let outcome = movable(label).and_then(|name| {
                 let entry = model.prompt(prompt)?;
                 to.map(|to| entry.version(to)).transpose()?;
@@ -304,7 +309,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             }
         }
         Act::ByLabel { prompt, label } => {
-            let found = file.call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
+            let found = call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
             let outcome = model.prompt(prompt).and_then(|entry| match LABELS[label] {
                 "latest" => Ok(entry.texts.len() as u32),
                 name => entry.labels.get(name).and_then(|l| l.now).ok_or("label-not-found"),
@@ -312,14 +317,14 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             prop_assert_eq!(found.map(|v| v["number"].as_u64().unwrap() as u32), outcome);
         }
         Act::ByNumber { prompt, version } => {
-            let found = file.call("get", json!({"name": PROMPTS[prompt], "version": version}));
+            let found = call("get", json!({"name": PROMPTS[prompt], "version": version}));
             let outcome =
                 model.prompt(prompt).and_then(|e| Ok(text(e.texts[e.version(version)? as usize - 1])));
             prop_assert_eq!(found.map(|v| v["prompt"].as_str().unwrap().to_owned()), outcome);
         }
         Act::ById { prompt, text: t } => {
             let id = Store::content_id(trialplate::Content::text(text(t))).unwrap();
-            let found = file.call("get", json!({"name": PROMPTS[prompt], "id": id}));
+            let found = call("get", json!({"name": PROMPTS[prompt], "id": id}));
             let place = |entry: &mut PromptModel| entry.texts.iter().position(|&there| there == t);
             let outcome = model.prompt(prompt).and_then(|entry| place(entry).ok_or("version-not-found"));
             prop_assert_eq!(found.map(|v| v["number"].as_u64().unwrap() as usize - 1), outcome);
@@ -330,15 +335,14 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
                 return Ok(());
             };
             let step = &label_model.history[n % label_model.history.len()];
-            let found =
-                file.call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label], "at": step.at}));
+            let found = call("get", json!({"name": PROMPTS[prompt], "label": LABELS[label], "at": step.at}));
             prop_assert_eq!(
                 found.map(|v| v["number"].as_u64().unwrap() as u32),
                 step.to.ok_or("label-not-found")
             );
         }
         Act::Labels { prompt } => {
-            let found = file.call("labels", json!({"name": PROMPTS[prompt]}));
+            let found = call("labels", json!({"name": PROMPTS[prompt]}));
             let outcome = model.prompt(prompt).map(|entry| {
                 let set = entry.labels.iter().filter_map(|(name, label)| Some((*name, label.now?)));
                 json!({"labels": set.collect::<BTreeMap<_, _>>()})
@@ -346,7 +350,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
             prop_assert_eq!(found, outcome);
         }
         Act::History { prompt, label } => {
-            let found = file.call("history", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
+            let found = call("history", json!({"name": PROMPTS[prompt], "label": LABELS[label]}));
             let outcome = movable(label).and_then(|name| {
                 let label = model.prompt(prompt)?.labels.get(name).filter(|l| !l.history.is_empty());
                 Ok(label.ok_or("label-not-found")?.history.clone())
@@ -356,7 +360,8 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
                 outcome
             );
         }
-        Act::Reopen => file.reopen(),
+        // Whoever has the file does that.
+        Act::Reopen => {}
     }
     Ok(())
 }
@@ -364,7 +369,7 @@ fn step(file: &mut File, model: &mut Registry, act: &Act) -> Result<(), TestCase
 // ---- datasets
 
 #[derive(Debug, Clone)]
-enum DataAct {
+pub(crate) enum DataAct {
     Add(Vec<(u8, u8)>),
     Archive(Vec<u8>),
     Items(Option<u32>),
@@ -372,7 +377,7 @@ enum DataAct {
     Reopen,
 }
 
-fn data_act() -> impl Strategy<Value = DataAct> {
+pub(crate) fn data_act() -> impl Strategy<Value = DataAct> {
     prop_oneof![
         4 => prop::collection::vec((0..6u8, 0..3u8), 0..4).prop_map(DataAct::Add),
         2 => prop::collection::vec(0..6u8, 0..3).prop_map(DataAct::Archive),
@@ -383,21 +388,21 @@ fn data_act() -> impl Strategy<Value = DataAct> {
 }
 
 /// Every version, the empty one first.
-type Versions = Vec<BTreeMap<String, u8>>;
+pub(crate) type Versions = Vec<BTreeMap<String, u8>>;
 
 fn unique<T: Ord>(mut list: impl Iterator<Item = T>) -> bool {
     let mut seen = std::collections::BTreeSet::new();
     list.all(|key| seen.insert(key))
 }
 
-fn data_step(file: &mut File, versions: &mut Versions, act: &DataAct) -> Result<(), TestCaseError> {
+pub(crate) fn data_step(call: Call<'_>, versions: &mut Versions, act: &DataAct) -> Result<(), TestCaseError> {
     let newest = versions.last().unwrap().clone();
     let there = versions.len() > 1;
     match act {
         DataAct::Add(items) => {
             let items_json: Vec<Value> =
                 items.iter().map(|(k, v)| json!({"key": format!("k{k}"), "input": v})).collect();
-            let found = file.call("dataset_add", json!({"name": "d", "items": items_json}));
+            let found = call("dataset_add", json!({"name": "d", "items": items_json}));
             if !unique(items.iter().map(|(k, _)| k)) {
                 prop_assert_eq!(found, Err("duplicate-item"));
                 return Ok(());
@@ -420,7 +425,7 @@ fn data_step(file: &mut File, versions: &mut Versions, act: &DataAct) -> Result<
         }
         DataAct::Archive(keys) => {
             let names: Vec<String> = keys.iter().map(|k| format!("k{k}")).collect();
-            let found = file.call("dataset_archive", json!({"name": "d", "keys": names}));
+            let found = call("dataset_archive", json!({"name": "d", "keys": names}));
             if !there {
                 prop_assert_eq!(found, Err("dataset-not-found"));
             } else if names.is_empty() {
@@ -440,7 +445,7 @@ fn data_step(file: &mut File, versions: &mut Versions, act: &DataAct) -> Result<
             }
         }
         DataAct::Items(version) => {
-            let found = file.call("dataset_items", json!({"name": "d", "version": version}));
+            let found = call("dataset_items", json!({"name": "d", "version": version}));
             let number = version.map_or(versions.len() - 1, |v| v as usize);
             if !there {
                 prop_assert_eq!(found, Err("dataset-not-found"));
@@ -456,7 +461,7 @@ fn data_step(file: &mut File, versions: &mut Versions, act: &DataAct) -> Result<
             }
         }
         DataAct::Diff(a, b) => {
-            let found = file.call("dataset_diff", json!({"name": "d", "a": a, "b": b}));
+            let found = call("dataset_diff", json!({"name": "d", "a": a, "b": b}));
             let known = |v: &u32| (*v as usize) < versions.len();
             if !there {
                 prop_assert_eq!(found, Err("dataset-not-found"));
@@ -478,7 +483,7 @@ fn data_step(file: &mut File, versions: &mut Versions, act: &DataAct) -> Result<
                 );
             }
         }
-        DataAct::Reopen => file.reopen(),
+        DataAct::Reopen => {}
     }
     Ok(())
 }
@@ -491,7 +496,10 @@ proptest! {
         let (mut file, mut model) = (File::new(), Registry::default());
         let start = (0..2).map(|text| Act::Publish { prompt: 0, text, label: None });
         for act in &start.chain(acts).collect::<Vec<_>>() {
-            step(&mut file, &mut model, act)?;
+            if matches!(act, Act::Reopen) {
+                file.reopen();
+            }
+            step(&mut |verb, arguments| file.call(verb, arguments), &mut model, act)?;
         }
         file.end();
     }
@@ -500,7 +508,10 @@ proptest! {
     fn datasets_are_their_model(acts in prop::collection::vec(data_act(), 1..30)) {
         let (mut file, mut versions) = (File::new(), vec![BTreeMap::new()]);
         for act in &acts {
-            data_step(&mut file, &mut versions, act)?;
+            if matches!(act, DataAct::Reopen) {
+                file.reopen();
+            }
+            data_step(&mut |verb, arguments| file.call(verb, arguments), &mut versions, act)?;
         }
         // Two datasets with the same items have the same root, whatever their past.
         if let Some(newest) = versions.last().filter(|newest| !newest.is_empty()) {

@@ -222,7 +222,7 @@ define(Store, calls, {
   },
   versions: {
     verb: 'versions',
-    args: nameOnly,
+    args: (name, page) => ({ ...snake(page), name }),
     shape: (text) => JSON.parse(text).versions.map((raw) => new Prompt(JSON.stringify(raw), raw)),
   },
   prompts: { verb: 'prompts', args: snake, shape: member('prompts') },

@@ -74,10 +74,18 @@ impl Store {
         json::read(py, &result, verb)
     }
 
-    /// Every version of a prompt, oldest first.
-    fn versions(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<Vec<PromptVersion>> {
+    /// Every version of a prompt, oldest first; of one that has many, at most `limit` of those behind number `after`.
+    #[pyo3(signature = (name, *, after = 0, limit = None))]
+    fn versions(
+        &self,
+        py: Python<'_>,
+        name: &Bound<'_, PyString>,
+        after: u32,
+        limit: Option<usize>,
+    ) -> PyResult<Vec<PromptVersion>> {
         let name = text(name, "name")?;
-        let versions = detached(py, || self.core.versions(&name))?;
+        let limit = limit.unwrap_or(usize::MAX);
+        let versions = detached(py, || self.core.versions_after(&name, after, limit))?;
         Ok(versions.into_iter().map(PromptVersion::new).collect())
     }
 

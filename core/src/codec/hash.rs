@@ -143,6 +143,18 @@ impl Object {
         Ok(Object { id: id_of_text(domain, &text), bytes })
     }
 
+    /// The object, unless it is larger than the 8 MiB that are read whole wherever it is needed.
+    ///
+    /// # Errors
+    /// `too-large`, with `what` it is.
+    pub(crate) fn bounded(self, what: &'static str) -> Result<Object> {
+        const MAX: usize = 8 << 20;
+        match self.bytes.len() {
+            bytes if bytes > MAX => Err(Error::TooLarge { what, bytes: bytes as u64, limit: MAX as u64 }),
+            _ => Ok(self),
+        }
+    }
+
     /// The value in stored bytes, without checking them against their id.
     pub(crate) fn value(bytes: &[u8]) -> Result<Value> {
         let text = bytes.get(1..).unwrap_or_default();

@@ -108,7 +108,7 @@ pub(crate) fn request_id(request: &serde_json::Value) -> Result<ContentId> {
 /// Writes an experiment, and its plan if it is new.
 pub(crate) fn save(tx: &mut dyn Write, stored: &Stored) -> Result<()> {
     let e = &stored.experiment;
-    let object = plan_object(&e.plan)?;
+    let object = plan_object(&e.plan)?.bounded("an experiment's plan")?;
     if tx.get(Space::Objects, object.id.as_bytes())?.is_none() {
         tx.put(Space::Objects, object.id.as_bytes(), &object.bytes)?;
     }

@@ -30,7 +30,7 @@ fn to_object(gate: &Gate) -> Result<Object> {
 
 /// Stores a gate; the same gate is stored once.
 pub(crate) fn save_gate(tx: &mut dyn Write, gate: &Gate) -> Result<ContentId> {
-    let object = to_object(gate)?;
+    let object = to_object(gate)?.bounded("a gate")?;
     tx.put(Space::Objects, object.id.as_bytes(), &object.bytes)?;
     Ok(object.id)
 }

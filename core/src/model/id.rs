@@ -147,6 +147,20 @@ impl RunId {
         RunId(bytes)
     }
 
+    /// A new id, made at `now`, or right behind `last` if the clock has gone backwards since that was made.
+    pub(crate) fn after(last: Option<RunId>, now: super::time::Timestamp) -> RunId {
+        let behind = last.map_or(i64::MIN, |last| last.micros().saturating_add(1));
+        RunId::new(super::time::Timestamp::from_micros(now.as_micros().max(behind)))
+    }
+
+    /// When it was made.
+    fn micros(self) -> i64 {
+        let millis = self.0[..6].iter().fold(0i64, |millis, byte| millis << 8 | i64::from(*byte));
+        let fraction = i64::from(self.0[6] & 0x0F) << 8 | i64::from(self.0[7]);
+        // `new` rounds down.
+        millis * 1_000 + ((fraction * 1_000 + 4_095) >> 12)
+    }
+
     pub(crate) const fn from_bytes(bytes: [u8; 16]) -> RunId {
         RunId(bytes)
     }
@@ -210,6 +224,19 @@ mod tests {
         assert!(ids.is_sorted());
         assert!(ids.iter().all(|id| id.to_string().parse::<RunId>().unwrap() == *id));
         assert!(ids.iter().all(|id| uuid::Uuid::from_bytes(id.0).get_version_num() == 7));
+    }
+
+    #[test]
+    fn run_ids_go_on_when_the_clock_goes_back() {
+        let at = |micros: i64| crate::model::time::Timestamp::from_micros(1_795_456_800_000_000 + micros);
+        for micros in 0..3_000 {
+            assert_eq!(RunId::new(at(micros)).micros(), at(micros).as_micros());
+        }
+        let mut ids = vec![RunId::new(at(0))];
+        for clock in [5, -1_000_000, 3, -9_000_000_000_000_000, 7, 7, 7] {
+            ids.push(RunId::after(ids.last().copied(), at(clock)));
+        }
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
     }
 
     #[test]

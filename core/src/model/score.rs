@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::name::MetricName;
 use crate::error::{Error, Result};
 
+/// A category is a name, and its longest is generous.
+const MAX_CATEGORY: usize = 1 << 20;
+
 /// One score. What could not be read is `Missing`, never 0, and is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ScoreValue {
@@ -43,13 +46,16 @@ impl ScoreValue {
         }
     }
 
-    /// Refuses what no metric allows: a number that is not finite.
+    /// Refuses what no metric allows: a number that is not finite, and a text that is no category's name.
     pub(crate) fn checked(self, metric: &str) -> Result<ScoreValue> {
         match self {
             ScoreValue::Number(x) if !x.is_finite() => Err(Error::InvalidScore {
                 metric: metric.to_owned(),
                 reason: "a score is a finite number; record it as missing if it could not be read".to_owned(),
             }),
+            ScoreValue::Category(text) if text.len() > MAX_CATEGORY => {
+                Err(Error::TooLarge { what: "a score", bytes: text.len() as u64, limit: MAX_CATEGORY as u64 })
+            }
             score => Ok(score),
         }
     }

@@ -13,9 +13,25 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
+#[cfg(test)]
+thread_local! {
+    /// What this thread's clock shows, if a test has set it.
+    static CLOCK: std::cell::Cell<Option<Timestamp>> = const { std::cell::Cell::new(None) };
+}
+
 impl Timestamp {
+    /// From now on this thread's clock stands still at `at`.
+    #[cfg(test)]
+    pub(crate) fn set_clock(at: Timestamp) {
+        CLOCK.set(Some(at));
+    }
+
     /// Now, by the machine's clock.
     pub(crate) fn now() -> Timestamp {
+        #[cfg(test)]
+        if let Some(at) = CLOCK.get() {
+            return at;
+        }
         let micros = |d: std::time::Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => micros(since),

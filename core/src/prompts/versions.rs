@@ -328,9 +328,11 @@ impl PromptVersion {
     }
 }
 
-/// Every version of a prompt, oldest first.
-pub(crate) fn all(tx: &dyn Read, name: &PromptName) -> Result<Vec<PromptVersion>> {
-    (1..=latest(tx, name)?).map(|number| load(tx, name, number)).collect()
+/// The versions of a prompt behind number `after`, oldest first, and at most so many.
+pub(crate) fn page(tx: &dyn Read, name: &PromptName, after: u32, limit: usize) -> Result<Vec<PromptVersion>> {
+    let latest = latest(tx, name)?;
+    // Numbers begin at 1 and have no gap.
+    (after.saturating_add(1)..=latest).take(limit).map(|number| load(tx, name, number)).collect()
 }
 
 /// How often versions or labels have changed: what a cache of `get`s is checked against.

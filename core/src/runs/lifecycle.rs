@@ -14,7 +14,8 @@ use crate::model::name::{DatasetName, PromptName, RunName};
 use crate::model::run::{Run, ScorerRef, Withdrawal};
 use crate::model::time::Timestamp;
 use crate::model::version::PromptVersion;
-use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
+use crate::storage::keys::after_prefix;
+use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
 use crate::storage::layout;
 use crate::storage::log::{Author, append};
 
@@ -110,7 +111,7 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Starts a run, or resumes the unfinished one of the same name. Says whether it was resumed.
-pub(crate) fn start(tx: &mut dyn Write, author: &Author, id: RunId, plan: Plan<'_>) -> Result<(Run, bool)> {
+pub(crate) fn start(tx: &mut dyn Write, author: &Author, plan: Plan<'_>) -> Result<(Run, bool)> {
     if let Some(name) = &plan.name
         && let Some(run) = unfinished(tx, name)?
     {
@@ -136,6 +137,11 @@ pub(crate) fn start(tx: &mut dyn Write, author: &Author, id: RunId, plan: Plan<'
         };
     }
     let Plan { version, dataset, scorers, trials, name } = plan;
+    // Runs are listed in the order of their ids, which must be the order in which they were started.
+    let runs = layout::runs();
+    let last = last_below(tx, Space::Refs, runs.bytes(), &after_prefix(runs.bytes()))?;
+    let last = last.and_then(|(key, _)| key.last_chunk::<16>().map(|id| RunId::from_bytes(*id)));
+    let id = RunId::after(last, author.now);
     let event = append(
         tx,
         author,

@@ -18,7 +18,7 @@ use crate::storage::keys::Fields;
 use crate::storage::kv::{Flow, Order, Read, Space, Write, scan_prefix};
 use crate::storage::layout;
 
-/// Larger outputs are refused.
+/// Larger outputs and errors are refused.
 const MAX_OUTPUT: usize = 8 << 20;
 /// Up to here JSON numbers are exact.
 const MAX_TOKENS: u64 = 1 << 53;
@@ -66,6 +66,10 @@ impl Draft {
         let output = row.output.as_ref().map(to_canonical).transpose()?;
         if let Some(bytes) = output.as_ref().map(String::len).filter(|&bytes| bytes > MAX_OUTPUT) {
             return Err(Error::TooLarge { what: "an output", bytes: bytes as u64, limit: MAX_OUTPUT as u64 });
+        }
+        if let Some(bytes) = row.error.as_ref().map(String::len).filter(|&bytes| bytes > MAX_OUTPUT) {
+            let limit = MAX_OUTPUT as u64;
+            return Err(Error::TooLarge { what: "a row's error", bytes: bytes as u64, limit });
         }
         let mut scores = BTreeMap::new();
         for (metric, value) in &row.scores {

@@ -197,7 +197,7 @@ impl Scorer {
 
 /// Stores a scorer's configuration.
 pub(crate) fn save(tx: &mut dyn Write, scorer: &Scorer) -> Result<ScorerRef> {
-    let object = scorer.object()?;
+    let object = scorer.object()?.bounded("a scorer")?;
     tx.put(Space::Objects, object.id.as_bytes(), &object.bytes)?;
     Ok(ScorerRef { name: scorer.name.clone(), id: object.id })
 }

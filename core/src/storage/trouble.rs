@@ -119,7 +119,9 @@ pub(super) fn text(path: &Path) -> String {
 }
 
 pub(super) fn io(path: &Path, reason: &str, source: std::io::Error) -> Error {
-    Error::Storage { path: text(path), reason: reason.to_owned(), source: Some(source) }
+    // The other languages get the text only, and "no space left" is what one acts on.
+    let reason = format!("{reason}: {source}");
+    Error::Storage { path: text(path), reason, source: Some(source) }
 }
 
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// `unknown-verb`, `invalid-argument` for arguments that the verb does not take, `invalid-json` for text that
-    /// is no JSON, and the verb's own errors.
+    /// is no JSON, `too-large` for arguments of more than 1 GiB, and the verb's own errors.
     pub fn call(&self, verb: &str, arguments: &str) -> Result<String> {
         let arguments = parse(verb, arguments)?;
         let result = verbs::dispatch(self, verb, arguments)?;
@@ -59,7 +59,14 @@ fn diagnose(path: &Path, a: args::Doctor) -> Result<Value> {
     result(doctor(path, &DoctorOptions { deep: a.deep, salvage, ..Default::default() })?)
 }
 
+/// Longer arguments are refused before they are read, which takes several times their length in memory.
+const MAX_ARGUMENTS: usize = 1 << 30;
+
 fn parse(verb: &str, text: &str) -> Result<Value> {
+    if text.len() > MAX_ARGUMENTS {
+        let (bytes, limit) = (text.len() as u64, MAX_ARGUMENTS as u64);
+        return Err(Error::TooLarge { what: "the arguments of one call", bytes, limit });
+    }
     let text = if text.trim().is_empty() { "{}" } else { text };
     if let Some(number) = rounded_integer(text) {
         let reason = "this integer is larger than JSON numbers are exact for (2^53); give it as text";

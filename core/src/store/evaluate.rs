@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// `run-differs` if the unfinished run of that name is about something else; `dataset-not-found`,
-    /// `version-not-found`, `version-of-another-prompt`, `invalid-argument`.
+    /// `version-not-found`, `version-of-another-prompt`, `invalid-argument`; `too-large` for a scorer.
     pub fn start_run(
         &self,
         prompt: &str,
@@ -78,7 +78,7 @@ impl Store {
                 options.scorers.iter().map(|scorer| scorers::save(tx, scorer)).collect::<Result<_>>()?;
             let trials = options.trials;
             let plan = lifecycle::Plan { version: &version, dataset: &dataset, scorers, trials, name };
-            let (run, _) = lifecycle::start(tx, author, RunId::new(author.now), plan)?;
+            let (run, _) = lifecycle::start(tx, author, plan)?;
             Ok(run)
         })
     }

@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// `invalid-experiment`; `experiment-exists` if one of this name was planned differently; `layer-full`;
-    /// `assignment-skewed`; `prompt-not-found`, `version-not-found`, `invalid-name`.
+    /// `assignment-skewed`; `too-large`; `prompt-not-found`, `version-not-found`, `invalid-name`.
     ///
     /// # Examples
     /// ```

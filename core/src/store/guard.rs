@@ -59,7 +59,7 @@ impl Store {
     /// Binds a gate to a label: from now on only `promote` and `rollback` move it.
     ///
     /// # Errors
-    /// `invalid-gate`, `prompt-not-found`.
+    /// `invalid-gate`, `too-large`, `prompt-not-found`.
     pub fn protect(&self, name: &str, label: &str, gate: Gate) -> Result<ContentId> {
         self.protect_as(name, label, gate, false)
     }

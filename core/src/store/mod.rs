@@ -13,6 +13,8 @@ mod experiments;
 mod guard;
 mod recorder;
 mod registry;
+#[cfg(test)]
+mod tests;
 mod traces;
 mod verify;
 

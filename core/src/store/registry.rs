@@ -132,8 +132,17 @@ impl Store {
     /// # Errors
     /// `prompt-not-found`.
     pub fn versions(&self, name: &str) -> Result<Vec<PromptVersion>> {
+        self.versions_after(name, 0, usize::MAX)
+    }
+
+    /// At most `limit` versions of a prompt behind number `after`, oldest first: a page of a prompt that has many. The
+    /// next page comes after the last number of this one; an empty one is the end.
+    ///
+    /// # Errors
+    /// `prompt-not-found`.
+    pub fn versions_after(&self, name: &str, after: u32, limit: usize) -> Result<Vec<PromptVersion>> {
         let name: PromptName = name.parse()?;
-        self.read(|tx| versions::all(tx, &name))
+        self.read(|tx| versions::page(tx, &name, after, limit))
     }
 
     /// The prompts that fit a filter, in the order of their names.

@@ -88,8 +88,10 @@ pub(crate) enum Verb {
   trialplate compile extraction --vars @values.json --partial")]
     Compile(registry::Compile),
     /// List every version of a prompt, oldest first
-    #[command(after_help = "Example:\n  trialplate versions extraction")]
-    Versions(registry::Name),
+    #[command(
+        after_help = "Examples:\n  trialplate versions extraction\n  trialplate versions extraction --after 100 --limit 50"
+    )]
+    Versions(registry::Versions),
     /// List the prompts with their newest versions and labels
     #[command(
         after_help = "Examples:\n  trialplate prompts billing/\n  trialplate prompts --search refund --tag live"

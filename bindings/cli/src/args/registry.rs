@@ -16,6 +16,18 @@ pub(crate) struct Name {
 }
 
 #[derive(Args, Serialize)]
+pub(crate) struct Versions {
+    /// The name
+    name: String,
+    /// Only what came after the version of this number
+    #[arg(long, value_name = "NUMBER")]
+    after: Option<u32>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+}
+
+#[derive(Args, Serialize)]
 pub(crate) struct NameLabel {
     /// The prompt
     name: String,

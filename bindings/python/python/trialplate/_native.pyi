@@ -69,8 +69,8 @@ class Store:
             InvalidError: `invalid-name`, `invalid-label`, `invalid-id`, `invalid-argument`, `closed`.
         """
 
-    def versions(self, name: str) -> list[PromptVersion]:
-        """Every version of a prompt, oldest first."""
+    def versions(self, name: str, *, after: int = 0, limit: int | None = None) -> list[PromptVersion]:
+        """Every version of a prompt, oldest first; of one that has many, at most `limit` of those behind number `after`."""
 
 @final
 class PromptVersion:

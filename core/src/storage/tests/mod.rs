@@ -4,6 +4,8 @@ mod conformance;
 mod files;
 #[cfg(unix)]
 mod forks;
+#[cfg(unix)]
+mod full;
 mod group;
 #[cfg(unix)]
 pub(in crate::storage) mod powercut;

@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tape::Asked;
-pub(in crate::storage) use tape::Taped;
+pub(in crate::storage) use tape::{Disk, Refuses, Taped};
 use work::{State, Work, work};
 
 /// Images of one work in a default run, and how many things are done in it.

@@ -92,6 +92,7 @@ arguments! {
         #[serde(default)] mode: Option<String>,
     }
     Name { name: String }
+    Versions { name: String, #[serde(default)] after: u32, #[serde(default)] limit: Option<usize> }
     NameLabel { name: String, label: String }
     Diff { name: String, a: Version, b: Version }
     SetLabel {

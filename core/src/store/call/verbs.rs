@@ -79,7 +79,10 @@ verbs! {
     "otel_attributes" => |store, a| {
         result(get(store, a)?.otel_attributes())
     },
-    "versions" => |store, a| listed("versions", store.versions(&arguments::<args::Name>(a)?.name)?),
+    "versions" => |store, a| {
+        let a: args::Versions = arguments(a)?;
+        listed("versions", store.versions_after(&a.name, a.after, a.limit.unwrap_or(usize::MAX))?)
+    },
     "prompts" => |store, a| listed("prompts", store.prompts(&arguments::<PromptFilter>(a)?)?),
     "diff" => |store, a| {
         let a: args::Diff = arguments(a)?;

@@ -20,7 +20,74 @@ pub(super) enum Asked {
 
 /// Everything asked of one file, in order, by whichever thread.
 #[derive(Debug, Default)]
-pub(super) struct Tape(Mutex<Vec<Asked>>);
+pub(super) struct Tape(Mutex<Vec<Asked>>, Mutex<Full>);
+
+/// Which writes a full disk refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::storage) enum Refuses {
+    /// Those that need space which the file doesn't have yet, as with most file systems.
+    #[default]
+    Growth,
+    /// All, as where every write goes to a new place.
+    All,
+}
+
+/// After `in_writes` more writes the disk is full, for `lasting` refusals or until it is emptied.
+#[derive(Debug, Default)]
+struct Full {
+    in_writes: Option<usize>,
+    lasting: Option<usize>,
+    refuses: Refuses,
+    /// What the file has when it fills up.
+    len: Option<u64>,
+}
+
+impl Full {
+    /// Whether the disk refuses one more write, up to `end` of a file that is `len` long.
+    fn refuses(&mut self, end: u64, len: u64) -> bool {
+        match (&mut self.in_writes, &mut self.lasting) {
+            (None, _) => return false,
+            (Some(0), _) => {}
+            (Some(left), _) => {
+                *left -= 1;
+                return false;
+            }
+        }
+        if self.refuses == Refuses::Growth && end <= *self.len.get_or_insert(len) {
+            return false;
+        }
+        match &mut self.lasting {
+            None => true,
+            Some(0) => {
+                *self = Full::default();
+                false
+            }
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+/// The disk under one file, which can be full.
+pub(in crate::storage) struct Disk(Arc<Tape>);
+
+impl Disk {
+    /// Of the file at `path`, which must be there and not be open yet.
+    pub(in crate::storage) fn of(path: &Path) -> Disk {
+        Disk(Tape::of(path))
+    }
+
+    /// It takes so many writes more, and then refuses `lasting` ones, or all.
+    pub(in crate::storage) fn fill(&self, refuses: Refuses, in_writes: usize, lasting: Option<usize>) {
+        *self.0.1.lock().unwrap() = Full { in_writes: Some(in_writes), lasting, refuses, len: None };
+    }
+
+    pub(in crate::storage) fn empty(&self) {
+        *self.0.1.lock().unwrap() = Full::default();
+    }
+}
 
 // By the file's identity: the engine opens a file several times, and is told a path only. Each process has its own: a
 // child that another test forks while the lock is held must not wait for it.
@@ -68,8 +135,16 @@ impl Taped {
     /// Does `work`, and writes it down first; under one lock, so that the tape's order is the file's.
     fn noted(&self, asked: impl FnOnce() -> Asked, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let Some(tape) = &self.tape else { return work() };
-        let mut tape = tape.0.lock().unwrap();
         let asked = asked();
+        let end = match &asked {
+            Asked::Write(at, bytes) => at + bytes.len() as u64,
+            // A longer file has no more space for that; only what is written there needs some.
+            Asked::SetLen(_) | Asked::Sync => 0,
+        };
+        if tape.1.lock().unwrap().refuses(end, self.file.len()?) {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        let mut tape = tape.0.lock().unwrap();
         let done = if asked == Asked::Sync { Ok(()) } else { work() };
         tape.push(asked);
         done
