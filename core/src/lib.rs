@@ -110,6 +110,6 @@ pub use scorers::{Scorer, ScorerKind};
 pub use store::{
     Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
     Durability, ExposeOptions, Finding, Left, LiveFilter, MoveOptions, NewCanary, OpenOptions, PartUse,
-    PromoteOptions, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter, TracePage, VERBS,
-    call_doctor, doctor,
+    PromoteOptions, RecorderStats, Report, RunOptions, RunUse, Salvaged, SpaceUse, Store, TraceFilter,
+    TracePage, VERBS, WhenFull, call_doctor, doctor,
 };
