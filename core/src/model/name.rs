@@ -115,7 +115,7 @@ name_type!(
 impl TraceId {
     /// A new id, which sorts by `at`.
     pub(crate) fn new(at: super::time::Timestamp) -> TraceId {
-        TraceId(super::id::RunId::new(at).to_string())
+        TraceId(super::id::new_trace(at))
     }
 }
 

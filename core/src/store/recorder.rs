@@ -266,6 +266,11 @@ impl Store {
         })
     }
 
+    /// Whether the next `log` or `score` that does not wait would find the queue full.
+    pub fn is_recorder_full(&self) -> bool {
+        self.recorder.line.get().hold().full(&self.recorder.limits, 0)
+    }
+
     /// As `write`, but returns at once if it may.
     pub(super) fn write_soon(
         &self,
