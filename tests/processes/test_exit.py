@@ -99,7 +99,7 @@ class Exit(unittest.TestCase):
             logged(two, 'a')
         """
         err = self.check(body, 0)
-        self.assertEqual(err.count("trace-not-found"), 2, err)
+        self.assertEqual(err.count("NotFoundError: there is no such trace"), 2, err)
 
     def terminated(self, body, prefix="a", calls=CALLS, number=signal.SIGTERM):
         process = self.begin(body)
