@@ -57,6 +57,7 @@ function log(native) {
       }
       const place = TEXTS[key];
       if (place === undefined) return undefined;
+      if (key === 'experiment' && typeof value.name === 'string') value = value.name;
       if (typeof value !== 'string') {
         if (JSONS[key] === undefined) return undefined;
         value = encode(value, key);

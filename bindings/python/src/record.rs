@@ -107,7 +107,8 @@ fn trace(py: Python<'_>, given: &Arguments<'_>) -> Option<NewTrace> {
             "trace_id" => trace.trace_id = Some(text(&value)?),
             "error" => trace.error = Some(text(&value)?),
             "user" => trace.user = Some(text(&value)?),
-            "experiment" => trace.experiment = Some(text(&value)?),
+            // An Experiment goes by its name.
+            "experiment" => trace.experiment = Some(text(&value).or_else(|| text(&value.getattr("name").ok()?))?),
             "variant" => trace.variant = Some(text(&value)?),
             "stratum" => trace.stratum = Some(text(&value)?),
             _ => return None,
