@@ -147,7 +147,7 @@ fn in_general(this: &Bound<'_, PyAny>, method: &str, given: &Arguments<'_>) -> *
 
 /// Whether the usual way may be gone: the process's end waits for this store, and the call itself for nothing.
 fn may(store: &Store) -> bool {
-    store.is_watched() && !store.core.is_recorder_full()
+    store.is_watched() && !store.core.would_block()
 }
 
 unsafe extern "C" fn log(

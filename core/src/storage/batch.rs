@@ -58,7 +58,8 @@ impl Place {
     }
 
     pub(super) fn into_task(self, queue: Arc<Shared>) -> Arc<dyn Queued> {
-        Arc::new(Batch { ledger: self.ledger, queue, state: Mutex::new((self.posts, Vec::new())) })
+        let state = Mutex::new((self.posts.into_iter(), Vec::new()));
+        Arc::new(Batch { ledger: self.ledger, queue, state })
     }
 }
 
@@ -106,16 +107,17 @@ struct Outcome {
 struct Batch {
     ledger: SharedLedger,
     queue: Arc<Shared>,
-    state: Mutex<(Vec<Post>, Vec<Outcome>)>,
+    /// Those to come, and how the others went. Nobody is ever in neither: whoever posted is told.
+    state: Mutex<(std::vec::IntoIter<Post>, Vec<Outcome>)>,
 }
 
 impl Task for Batch {
     fn run(&self, tx: &mut WriteTables<'_>) -> Result<bool> {
         let mut state = hold(&self.state);
         let mut changed = false;
-        let posts = std::mem::take(&mut state.0);
-        state.1.reserve(posts.len());
-        for Post { op, bytes, told } in posts {
+        let posts = state.0.len();
+        state.1.reserve(posts);
+        while let Some(Post { op, bytes, told }) = state.0.next() {
             let mut overlay = Overlay::new(&*tx);
             let result = catch_unwind(AssertUnwindSafe(|| op(&mut overlay)));
             let result = result.unwrap_or_else(|panic| Err(self.ledger.panicked(panic_text(&*panic))));

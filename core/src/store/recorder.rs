@@ -266,9 +266,10 @@ impl Store {
         })
     }
 
-    /// Whether the next `log` or `score` that does not wait would find the queue full.
-    pub fn is_recorder_full(&self) -> bool {
-        self.recorder.line.get().hold().full(&self.recorder.limits, 0)
+    /// Whether a `log` or `score` would have to wait for room in the queue before it returns.
+    pub fn would_block(&self) -> bool {
+        let limits = &self.recorder.limits;
+        limits.when_full == WhenFull::Block && self.recorder.line.get().hold().full(limits, 0)
     }
 
     /// As `write`, but returns at once if it may.

@@ -21,7 +21,8 @@ from typing import Any
 
 from . import _native
 
-_watched: weakref.WeakSet[Any] = weakref.WeakSet()
+#: By their ids. A dict, because it can be copied while another thread adds to it.
+_watched: dict[int, weakref.ref[Any]] = {}
 #: The process that has arranged its end.
 _arranged: int | None = None
 
@@ -29,7 +30,8 @@ _arranged: int | None = None
 def watch(store: Any) -> None:
     """Sees to it that the end of this process waits for what `store` was asked for."""
     global _arranged
-    _watched.add(store)
+    key = id(store)
+    _watched[key] = weakref.ref(store, lambda _: _watched.pop(key, None))
     if _arranged != os.getpid():
         if _arranged is None:
             atexit.register(flush_all)
@@ -49,9 +51,10 @@ def watch(store: Any) -> None:
 def flush_all() -> None:
     """Waits for every store; raises the first error, and prints the others."""
     errors = []
-    for store in list(_watched):
+    for reference in list(_watched.values()):
+        store = reference()
         try:
-            if not store.closed:
+            if store is not None and not store.closed:
                 store.flush()
         except Exception as error:
             errors.append(error)
