@@ -91,6 +91,13 @@ pub struct NativeStore {
     done: Arc<Done>,
 }
 
+impl Drop for NativeStore {
+    /// Collected, or its worker thread terminated: what it was asked for is not lost. Nobody is left to be told of an error.
+    fn drop(&mut self) {
+        let _ = guarded(|| self.store.flush());
+    }
+}
+
 #[napi]
 impl NativeStore {
     /// Opens a store. `done` is called with the outcome of each asynchronous call.

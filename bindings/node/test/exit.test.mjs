@@ -1,6 +1,7 @@
 // How processes and worker threads end that have just logged: nothing is lost, and the end is what it was.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,9 @@ function shop(t, options) {
 }
 
 function begin(store, body) {
-  const child = spawn(process.execPath, ['-e', BEGIN + body], { env: { ...process.env, STORE: store.path }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const script = `${store.path}.${body.length}.cjs`;
+  writeFileSync(script, BEGIN + body);
+  const child = spawn(process.execPath, [script], { env: { ...process.env, STORE: store.path }, stdio: ['ignore', 'pipe', 'pipe'] });
   child.said = '';
   child.complained = '';
   child.stdout.on('data', (data) => (child.said += data));

@@ -34,6 +34,13 @@ pub(crate) fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
+impl Drop for Store {
+    /// Collected: what it was asked for is not lost. Nobody is left to be told of an error.
+    fn drop(&mut self) {
+        let _ = self.core.flush();
+    }
+}
+
 impl Store {
     /// Whether this process's end waits for what `log` and `score` of this store were asked for.
     pub(crate) fn is_watched(&self) -> bool {

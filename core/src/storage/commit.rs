@@ -271,6 +271,7 @@ impl Queue {
 
     /// The writer thread.
     fn serve(&self, ledger: SharedLedger) {
+        super::fork::leave_signals_to_others();
         let generation = super::fork::generation();
         let mut line = hold(&self.0.line);
         loop {

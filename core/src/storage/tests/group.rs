@@ -302,7 +302,7 @@ impl crate::storage::Told for Heard {
 }
 
 fn post(engine: &Engine, n: u32, told: &Arc<Heard>) {
-    let op = Box::new(move |tx: &mut dyn Write| tx.put(Space::Rows, &n.to_be_bytes(), b"x"));
+    let op = Box::new(move |tx: &mut dyn crate::storage::kv::Write| tx.put(Space::Rows, &n.to_be_bytes(), b"x"));
     engine.post(crate::storage::Post { op, bytes: 7, told: told.clone() }).unwrap();
 }
 
