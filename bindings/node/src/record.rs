@@ -71,7 +71,8 @@ fn count(number: f64) -> Option<Option<u64>> {
 /// Numbers: version, latency, cost, tokens in, tokens out, which of input, output and metadata are JSON (bits); then the
 /// lengths of: prompt, id of the version, trace id, input, output, error, user, experiment, variant, stratum, metadata.
 fn log(store: &Store, text: &str, numbers: &[f64]) -> Option<String> {
-    let (&[version, latency_ms, cost_usd, tokens_in, tokens_out, json], lengths) = numbers.split_first_chunk()?;
+    let (&[version, latency_ms, cost_usd, tokens_in, tokens_out, json], lengths) =
+        numbers.split_first_chunk()?;
     let json = json as u32;
     let mut pieces = Pieces { rest: text, lengths: lengths.iter() };
     let (prompt, id) = (pieces.next()??, pieces.next()??);

@@ -43,9 +43,9 @@ mod _native {
     #[pymodule_export]
     use super::run_case;
     #[pymodule_export]
-    use super::store::forked;
-    #[pymodule_export]
     use super::store::Store;
+    #[pymodule_export]
+    use super::store::forked;
     #[pymodule_export]
     use super::version::{PromptVersion, version_from_json};
 

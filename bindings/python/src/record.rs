@@ -24,8 +24,22 @@ const EXACT: i64 = 1 << 53;
 static NAMES: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
 
 const KEYWORDS: [&str; 16] = [
-    "input", "output", "latency_ms", "user", "trace_id", "error", "cost_usd", "tokens_in", "tokens_out",
-    "experiment", "variant", "stratum", "metadata", "source", "comment", "judge",
+    "input",
+    "output",
+    "latency_ms",
+    "user",
+    "trace_id",
+    "error",
+    "cost_usd",
+    "tokens_in",
+    "tokens_out",
+    "experiment",
+    "variant",
+    "stratum",
+    "metadata",
+    "source",
+    "comment",
+    "judge",
 ];
 
 /// A named argument's name. `None` if it is none of those, or was not interned.
@@ -108,7 +122,9 @@ fn trace(py: Python<'_>, given: &Arguments<'_>) -> Option<NewTrace> {
             "error" => trace.error = Some(text(&value)?),
             "user" => trace.user = Some(text(&value)?),
             // An Experiment goes by its name.
-            "experiment" => trace.experiment = Some(text(&value).or_else(|| text(&value.getattr("name").ok()?))?),
+            "experiment" => {
+                trace.experiment = Some(text(&value).or_else(|| text(&value.getattr("name").ok()?))?)
+            }
             "variant" => trace.variant = Some(text(&value)?),
             "stratum" => trace.stratum = Some(text(&value)?),
             _ => return None,
@@ -238,7 +254,8 @@ Raises:
     NotFoundError: `version-not-found`, `prompt-not-found`.
 ";
 
-const SCORE: &std::ffi::CStr = c"score($self, trace_id, metric, value, *, source=None, comment=None, judge=None, durable=None)
+const SCORE: &std::ffi::CStr =
+    c"score($self, trace_id, metric, value, *, source=None, comment=None, judge=None, durable=None)
 --
 
 Scores a trace. All scores are kept; of one metric and source the newest counts. It returns as `log` does.

@@ -163,7 +163,8 @@ fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain = 0;
     for (block, bytes) in text.as_bytes().chunks(BLOCK).enumerate() {
-        if !bytes.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
+        if !bytes.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+        {
             continue;
         }
         for (at, &byte) in (block * BLOCK..).zip(bytes) {

@@ -258,7 +258,11 @@ mod tests {
         for text in &texts {
             let id: uuid::Uuid = text.parse().unwrap();
             assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122), "{text}");
-            assert_eq!((text[..18] == head, text.len()), (true, 36), "the time alone decides the head: {text}");
+            assert_eq!(
+                (text[..18] == head, text.len()),
+                (true, 36),
+                "the time alone decides the head: {text}"
+            );
         }
         texts.sort();
         texts.dedup();

@@ -76,15 +76,7 @@ impl Timestamp {
         }
         let (year, month, day) = civil(self.0 / DAY);
         let seconds = self.0 % DAY / 1_000_000;
-        let numbers = [
-            year,
-            month,
-            day,
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60,
-            self.0 % 1_000_000,
-        ];
+        let numbers = [year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, self.0 % 1_000_000];
         let mut text = *COMMON;
         for ((start, digits), mut number) in FIELDS.into_iter().zip(numbers) {
             for at in (start..start + digits).rev() {

@@ -121,7 +121,8 @@ impl Task for Batch {
             let mut overlay = Overlay::new(&*tx);
             let result = catch_unwind(AssertUnwindSafe(|| op(&mut overlay)));
             let result = result.unwrap_or_else(|panic| Err(self.ledger.panicked(panic_text(&*panic))));
-            let changes = result.is_ok().then(|| overlay.into_changes()).filter(|changes| !changes.is_empty());
+            let changes =
+                result.is_ok().then(|| overlay.into_changes()).filter(|changes| !changes.is_empty());
             // Before it is applied: an engine that fails there fails everybody, this one too.
             state.1.push(Outcome { bytes, told, result });
             if let Some(changes) = changes {

@@ -127,13 +127,8 @@ impl Queue {
     }
 
     /// `ledger` is kept by the writer thread until the queue is shut.
-    pub(super) fn submit<T, F, D>(
-        &self,
-        ledger: SharedLedger,
-        patience: Patience,
-        op: F,
-        done: D,
-    ) where
+    pub(super) fn submit<T, F, D>(&self, ledger: SharedLedger, patience: Patience, op: F, done: D)
+    where
         T: Send + 'static,
         F: FnOnce(&mut dyn Write) -> Result<T> + Send + 'static,
         D: FnOnce(Result<T>) + Send + 'static,

@@ -41,7 +41,14 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(place: Place, db: Db, stamps: Stamps) -> Shared {
         let generation = super::fork::generation();
-        Shared { place, generation, stamps, db: RwLock::new(db), queue: Queue::default(), commits: AtomicU64::new(0) }
+        Shared {
+            place,
+            generation,
+            stamps,
+            db: RwLock::new(db),
+            queue: Queue::default(),
+            commits: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn place(&self) -> &Place {

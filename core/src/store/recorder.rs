@@ -44,7 +44,8 @@ impl std::str::FromStr for WhenFull {
             "block" => Ok(WhenFull::Block),
             "drop" => Ok(WhenFull::Drop),
             _ => {
-                let reason = format!("a call that finds the queue full is to block or to drop, not to `{text}`");
+                let reason =
+                    format!("a call that finds the queue full is to block or to drop, not to `{text}`");
                 Err(Error::InvalidArgument { argument: "when_full".to_owned(), reason })
             }
         }

@@ -302,7 +302,8 @@ impl crate::storage::Told for Heard {
 }
 
 fn post(engine: &Engine, n: u32, told: &Arc<Heard>) {
-    let op = Box::new(move |tx: &mut dyn crate::storage::kv::Write| tx.put(Space::Rows, &n.to_be_bytes(), b"x"));
+    let op =
+        Box::new(move |tx: &mut dyn crate::storage::kv::Write| tx.put(Space::Rows, &n.to_be_bytes(), b"x"));
     engine.post(crate::storage::Post { op, bytes: 7, told: told.clone() }).unwrap();
 }
 
@@ -342,7 +343,8 @@ fn posts_of_many_are_told_to_each_and_more_than_a_group_are_written() {
     for one in told {
         assert_eq!(*one.0.lock().unwrap(), (2_000, 0, 14_000, None));
     }
-    let closed = crate::storage::Post { op: Box::new(|_| Ok(())), bytes: 0, told: Arc::new(Heard::default()) };
+    let closed =
+        crate::storage::Post { op: Box::new(|_| Ok(())), bytes: 0, told: Arc::new(Heard::default()) };
     engine.close().unwrap();
     assert_eq!(engine.post(closed).unwrap_err().code(), "closed");
 }
