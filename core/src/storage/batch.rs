@@ -35,9 +35,11 @@ pub(crate) trait Told: Send + Sync {
     fn ended(&self, ended: Ended);
 }
 
+pub(crate) type Operation = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send>;
+
 /// One write that nobody waits for.
 pub(crate) struct Post {
-    pub(crate) op: Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send>,
+    pub(crate) op: Operation,
     /// Of its texts; given back to `told`.
     pub(crate) bytes: usize,
     pub(crate) told: Arc<dyn Told>,
