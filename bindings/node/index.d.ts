@@ -103,6 +103,20 @@ export interface OpenOptions {
   busyTimeout?: number;
   /** Who is written down as the author of what this handle does. */
   actor?: string;
+  /**
+   * What becomes of a `log` or `score` that finds the queue of those on their way full: it waits, or it is dropped, which
+   * `recorder()` counts and which is no error. @default "block"
+   */
+  whenFull?: 'block' | 'drop';
+  /** How many calls the queue holds. @default 10000 */
+  maxQueueSize?: number;
+  /** How many bytes of their texts the queue holds; a single call may have more. @default 67108864 */
+  maxQueueBytes?: number;
+  /**
+   * Whether SIGTERM and SIGINT, where nobody else listens, wait for what `log` and `score` were asked for before they end
+   * the process as they do without. @default true
+   */
+  flushOnSignal?: boolean;
 }
 
 export interface PublishOptions {
@@ -1114,6 +1128,21 @@ export interface Backup {
   entries: number;
   events: number;
 }
+/** What became of the `log` and `score` calls of a store that nobody waited for, in this process. */
+export interface RecorderStats {
+  /** Calls on their way. */
+  waiting: number;
+  /** Bytes of their texts. */
+  waitingBytes: number;
+  /** Calls that are durable. */
+  recorded: number;
+  /** Calls that were dropped, because the queue was full and the store was opened with `whenFull: 'drop'`. */
+  dropped: number;
+  /** Calls that failed after they had returned; the next `flush` throws the first error. */
+  failed: number;
+  /** Transactions that this process has committed to the file, of this store and others, for any verb. */
+  commits: number;
+}
 /** What takes the space of a store. */
 export interface SpaceUse {
   /** The size of the file. */
@@ -1374,6 +1403,8 @@ export class Store {
   /** Waits until everything that `log` and `score` were asked for is durable; throws the first error found meanwhile. */
   flush(): void;
   flushAsync(): Promise<void>;
+  /** How many calls of `log` and `score` are on their way, durable, dropped and failed. It waits for nothing. */
+  recorder(): RecorderStats;
   trace(trace: string | Trace): Trace;
   traces(filter?: TraceFilter): TracePage;
   /** One metric of a prompt in production; also `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`. */

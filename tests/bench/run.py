@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures W1, W2, W3, W4, W7 and W9 with the peers beside us, in one run, and prints the ratios.
+"""Measures W1, W2, W3, W4, W5, W7 and W9 with the peers beside us, in one run, and prints the ratios.
 
     python3 tests/bench/run.py [--quick] [--write-readme] [W1 W3 ...]
 
@@ -246,6 +246,16 @@ def role(name, key, path, *more):
     return child
 
 
+def w5(folder, quick):
+    import record
+
+    def say(what, who, figure, unit):
+        row("W5", what, who, figure, unit)
+
+    for work in (record.calls, record.node, record.durable):
+        work(folder, quick, say)
+
+
 def w7(folder, quick):
     import jinja2
     import trialplate
@@ -338,7 +348,7 @@ def main():
     options = parser.parse_args()
     enter_environment()
     sys.path.insert(0, str(HERE))
-    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W7": w7, "W9": w9}
+    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W7": w7, "W9": w9}
     with tempfile.TemporaryDirectory(dir=BENCH) as folder:
         for name, measure in works.items():
             if not options.works or name in options.works:

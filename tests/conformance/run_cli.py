@@ -305,6 +305,7 @@ VERBS = {
     "log": log,
     "score": score,
     "flush": names(),
+    "recorder": names(),
     "trace": names("trace_id"),
     "traces": optional("prompt", version=version, label=text, user=text, experiment=text, since=text, until=text, limit=text, cursor=text),
     "dataset_add_from_trace": names("name", "trace_id", expected=output, key=text),

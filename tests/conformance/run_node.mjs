@@ -183,6 +183,7 @@ const VERBS = {
   },
   score: (s, a) => s.score(a.trace_id, a.metric, a.value, rest(a, 'trace_id', 'metric', 'value')) ?? {},
   flush: (s) => s.flush() ?? {},
+  recorder: (s) => s.recorder(),
   trace: (s, a) => s.trace(a.trace_id),
   traces: (s, a) => s.traces(camel(a)),
   dataset_add_from_trace: (s, a) => s.dataset(a.name).addFromTrace(a.trace_id, rest(a, 'name', 'trace_id')),

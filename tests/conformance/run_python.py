@@ -172,6 +172,7 @@ VERBS = {
     "log": log,
     "score": nothing(method("score", "trace_id", "metric", "value")),
     "flush": nothing(method("flush")),
+    "recorder": method("recorder"),
     "trace": method("trace", "trace_id"),
     "traces": method("traces"),
     "dataset_add_from_trace": lambda store, a: store.dataset(a["name"]).add_from_trace(**{k: v for k, v in a.items() if k != "name"}),

@@ -61,7 +61,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "compare",
         ],
     ),
-    ("Production", &["log", "score", "flush", "trace", "traces"]),
+    ("Production", &["log", "score", "flush", "recorder", "trace", "traces"]),
     (
         "Experiments",
         &[

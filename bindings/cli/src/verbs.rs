@@ -161,6 +161,7 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::Log(a) => call("log", Writes, a.arguments()?, Text(traces::logged)),
         Verb::Score(a) => call("score", Writes, a.arguments()?, Text(traces::scored)),
         Verb::Flush => call("flush", Reads, Value::Null, Text(traces::flushed)),
+        Verb::Recorder => call("recorder", Reads, Value::Null, Text(traces::recorder)),
         Verb::Trace(a) => call("trace", Reads, flags(a)?, Text(traces::trace)),
         Verb::Traces(a) => call("traces", Reads, flags(a)?, Text(traces::traces)),
         Verb::DatasetAddFromTrace(a) => {
@@ -252,6 +253,7 @@ const READING: &[&str] = &[
     "experiments",
     "assign",
     "flush",
+    "recorder",
     "canaries",
     "canary_status",
     "canary_history",

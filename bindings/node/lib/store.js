@@ -11,6 +11,8 @@ const { Canary } = require('./canary.js');
 const { Experiment, variants } = require('./experiment.js');
 const { define } = require('./verbs.js');
 const { evaluate } = require('./evaluate.js');
+const { watch } = require('./exit.js');
+const record = require('./record.js');
 const wire = require('./wire.js');
 const { NativeStore } = require('../native.js');
 
@@ -26,24 +28,6 @@ function onlyLabel(options) {
     label = options.label;
   }
   return label === undefined || typeof label === 'string' ? label : NOT_BY_LABEL;
-}
-
-/** Stores whose `log` or `score` was called. What they were asked for is waited for before the process ends. */
-const loggers = new Set();
-const logging = new WeakSet();
-
-function flushedAtExit(store) {
-  if (logging.has(store)) return;
-  logging.add(store);
-  if (loggers.size === 0) process.once('exit', flushAll);
-  loggers.add(new WeakRef(store));
-}
-
-function flushAll() {
-  for (const reference of loggers) {
-    const store = reference.deref();
-    if (store !== undefined && !store.closed) store.flush();
-  }
 }
 
 /** Calls that are under way, by number. It must not hold on to a store: the native part holds on to it. */
@@ -79,12 +63,18 @@ class Store {
   #count = 0;
   #stale;
   #underWay = new Set();
+  /** The usual `log` and `score`, once the process's end waits for this store. */
+  #log;
+  #score;
+  #signals;
 
   constructor(path, options) {
     if (path instanceof URL) path = fileURLToPath(path);
     if (typeof path !== 'string') throw invalidArgument('path', 'a path is text, or a file: URL');
     const pending = new Pending();
-    const store = native(() => new NativeStore(path, encodeArguments(snake(options)), pending.done));
+    const { flush_on_signal: signals, ...known } = snake(options);
+    const store = native(() => new NativeStore(path, encodeArguments(known), pending.done));
+    this.#signals = signals !== false;
     this.#native = store;
     this.#stale = store.staleCheck();
     this.#calls = {
@@ -135,6 +125,26 @@ class Store {
     return new Prompt(native(() => this.#native.call('get', text)));
   }
 
+  log(version, options) {
+    const id = this.#log?.(version, options);
+    return id === undefined ? this.#general('log', [version, options]) : id;
+  }
+
+  score(trace, metric, value, options) {
+    if (this.#score?.(trace, metric, value, options) !== true) this.#general('score', [trace, metric, value, options]);
+  }
+
+  #general(verb, given) {
+    if (this.#log === undefined) this.#watch();
+    return general[verb].apply(this, given);
+  }
+
+  #watch() {
+    watch(this, this.#signals);
+    this.#log = record.log(this.#native);
+    this.#score = record.score(this.#native);
+  }
+
   dataset(name) {
     return new Dataset(this.#calls, name, undefined);
   }
@@ -180,6 +190,7 @@ if (Symbol.asyncDispose) {
 
 const { calls } = Store;
 delete Store.calls;
+const quick = { log: Store.prototype.log, score: Store.prototype.score };
 
 const parsed = (text) => camel(JSON.parse(text));
 const member = (name) => (text) => parsed(text)[name];
@@ -330,7 +341,6 @@ define(Store, calls, {
   log: {
     verb: 'log',
     args(version, options) {
-      flushedAtExit(this);
       const out = wire.row(options);
       if ('at' in out) out.at = wire.time(out.at);
       out.experiment = wire.experimentName(out.experiment);
@@ -342,13 +352,13 @@ define(Store, calls, {
   score: {
     verb: 'score',
     args(trace, metric, value, options) {
-      flushedAtExit(this);
       const out = snake(options);
       return { ...out, judge: wire.scorer(out.judge), trace_id: wire.traceId(trace), metric, value };
     },
     shape: nothing,
     writes: true,
   },
+  recorder: { verb: 'recorder', args: none, shape: parsed },
   flush: { verb: 'flush', args: none, shape: nothing, writes: true },
   trace: { verb: 'trace', args: (trace) => ({ trace_id: wire.traceId(trace) }), shape: parsed },
   traces: {
@@ -397,5 +407,9 @@ define(Store, calls, {
   compact: { verb: 'compact', args: none, shape: parsed },
   info: { verb: 'info', args: none, shape: parsed },
 });
+
+/** `log` and `score` for all that they take; the class's own ones are for the usual. */
+const general = { log: Store.prototype.log, score: Store.prototype.score };
+for (const verb of ['log', 'score']) Object.defineProperty(Store.prototype, verb, { value: quick[verb], configurable: true, writable: true });
 
 module.exports = { Store };

@@ -3,4 +3,5 @@
 mod error;
 pub mod prompt;
 mod raw;
+mod record;
 pub mod store;

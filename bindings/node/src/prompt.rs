@@ -94,17 +94,21 @@ fn split<'t>(text: &'t str, lengths: &[u32]) -> Option<Vec<Option<&'t str>>> {
     let mut rest = text;
     let mut texts = Vec::with_capacity(lengths.len());
     for length in lengths {
-        let length = *length as usize;
-        // A unit is a byte as long as all is ASCII.
-        let end = match rest.as_bytes().get(..length) {
-            Some(head) if head.is_ascii() => length,
-            _ => end_of(rest, length)?,
-        };
-        let (head, tail) = rest.split_at_checked(end)?;
+        let (head, tail) = piece(rest, *length as usize)?;
         texts.push(Some(head));
         rest = tail;
     }
     rest.is_empty().then_some(texts)
+}
+
+/// Cuts off the first `length` units of UTF-16.
+pub(crate) fn piece(text: &str, length: usize) -> Option<(&str, &str)> {
+    // A unit is a byte as long as all is ASCII.
+    let end = match text.as_bytes().get(..length) {
+        Some(head) if head.is_ascii() => length,
+        _ => end_of(text, length)?,
+    };
+    text.split_at_checked(end)
 }
 
 /// Where the first `length` units of UTF-16 end, in bytes.
@@ -151,7 +155,7 @@ thread_local! {
 }
 
 /// Reads a text into this thread's buffer, in one call where it fits.
-unsafe fn with_text<T>(
+pub(crate) unsafe fn with_text<T>(
     env: sys::napi_env,
     value: sys::napi_value,
     f: impl FnOnce(&str) -> Option<T>,
@@ -189,7 +193,7 @@ unsafe fn with_text<T>(
 }
 
 /// A new JavaScript string; one byte per character where that is possible, which V8 copies as it is.
-unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
+pub(crate) unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
     let mut value = ptr::null_mut();
     // SAFETY: the pointers and the lengths belong together; V8 copies what they name. A failure leaves null.
     unsafe {

@@ -14,6 +14,7 @@ use trialplate::{Error, OpenOptions, Store};
 
 use crate::error::{PANIC, Result, guarded, panic_facts, parts};
 use crate::raw::{self, Call};
+use crate::record;
 
 /// What `open` takes; what is left out is the core's default.
 #[derive(Deserialize)]
@@ -22,6 +23,9 @@ struct Options {
     read_only: Option<bool>,
     busy_timeout: Option<f64>,
     actor: Option<String>,
+    when_full: Option<String>,
+    max_queue_size: Option<usize>,
+    max_queue_bytes: Option<usize>,
 }
 
 fn open(path: &str, options: &str) -> trialplate::Result<Store> {
@@ -38,6 +42,15 @@ fn open(path: &str, options: &str) -> trialplate::Result<Store> {
     }
     if let Some(actor) = given.actor {
         options = options.actor(actor);
+    }
+    if let Some(when_full) = given.when_full {
+        options = options.when_full(when_full.parse()?);
+    }
+    if let Some(calls) = given.max_queue_size {
+        options = options.max_queue_size(calls);
+    }
+    if let Some(bytes) = given.max_queue_bytes {
+        options = options.max_queue_bytes(bytes);
     }
     options.open(path)
 }
@@ -76,6 +89,13 @@ impl Drop for Settle {
 pub struct NativeStore {
     store: Store,
     done: Arc<Done>,
+}
+
+impl Drop for NativeStore {
+    /// Collected, or its worker thread terminated: what it was asked for is not lost. Nobody is left to be told of an error.
+    fn drop(&mut self) {
+        let _ = guarded(|| self.store.flush());
+    }
 }
 
 #[napi]
@@ -125,6 +145,19 @@ impl NativeStore {
     #[napi(ts_return_type = "() => true | undefined")]
     pub fn stale_check<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
         raw::function::<_, StaleCheck>(env, Seen { store: self.store.clone(), epoch: Cell::new(None) })
+    }
+
+    /// A function that logs a trace from its texts, joined, and its numbers; see `record`. It says `undefined` if it
+    /// can't be sure to do it exactly; `call` can.
+    #[napi(ts_return_type = "(texts: string, numbers: Float64Array) => string | undefined")]
+    pub fn logger<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        record::logger(env, &self.store)
+    }
+
+    /// As `logger`, for a score.
+    #[napi(ts_return_type = "(texts: string, numbers: Float64Array) => true | undefined")]
+    pub fn scorer<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        record::scorer(env, &self.store)
     }
 
     /// Closes the handle.

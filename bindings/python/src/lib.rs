@@ -8,6 +8,7 @@
 mod errors;
 mod fastcall;
 mod json;
+mod record;
 mod store;
 mod table;
 mod version;
@@ -44,12 +45,15 @@ mod _native {
     #[pymodule_export]
     use super::store::Store;
     #[pymodule_export]
+    use super::store::forked;
+    #[pymodule_export]
     use super::version::{PromptVersion, version_from_json};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         super::store::install(&py.get_type::<Store>())?;
+        super::record::install(&py.get_type::<Store>())?;
         super::version::install(&py.get_type::<PromptVersion>())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("VERBS", trialplate::VERBS)

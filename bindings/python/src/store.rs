@@ -1,6 +1,7 @@
 //! The store: opening, calling verbs, and the hot `get`.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pyo3::ffi;
@@ -9,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use trialplate::{DEFAULT_LABEL, Error, OpenOptions};
 
-use crate::errors::{detached, invalid_json, raised};
+use crate::errors::{attached, detached, invalid_json, raised};
 use crate::fastcall::{self, Arguments, borrowed, is_text};
 use crate::json;
 use crate::table::Table;
@@ -18,20 +19,49 @@ use crate::version::PromptVersion;
 /// The native half of `trialplate.Store`.
 #[pyclass(frozen, subclass, module = "trialplate._native")]
 pub(crate) struct Store {
-    core: trialplate::Store,
+    pub(crate) core: trialplate::Store,
     hot: Table,
+    /// In which process of its line of forks (see [`FORKS`]) its end waits for this store; 0 for none.
+    watched: AtomicU64,
+}
+
+/// Which process of its line of forks this is, as Python counts them.
+static FORKS: AtomicU64 = AtomicU64::new(1);
+
+/// A forked child: no store is watched there yet.
+#[pyfunction]
+pub(crate) fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Drop for Store {
+    /// Collected: what it was asked for is not lost. Nobody is left to be told of an error.
+    fn drop(&mut self) {
+        let _ = self.core.flush();
+    }
+}
+
+impl Store {
+    /// Whether this process's end waits for what `log` and `score` of this store were asked for.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed) == FORKS.load(Ordering::Relaxed)
+    }
 }
 
 #[pymethods]
 impl Store {
     #[new]
-    #[pyo3(signature = (path, read_only=None, busy_timeout=None, actor=None))]
+    #[pyo3(signature = (path, read_only=None, busy_timeout=None, actor=None, *, when_full=None, max_queue_size=None, max_queue_bytes=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         read_only: Option<bool>,
         busy_timeout: Option<f64>,
         actor: Option<String>,
+        when_full: Option<&str>,
+        max_queue_size: Option<usize>,
+        max_queue_bytes: Option<usize>,
     ) -> PyResult<Store> {
         let mut options = OpenOptions::new();
         if let Some(read_only) = read_only {
@@ -47,8 +77,22 @@ impl Store {
         if let Some(actor) = actor {
             options = options.actor(actor);
         }
+        if let Some(when_full) = when_full {
+            options = options.when_full(attached(py, || when_full.parse())?);
+        }
+        if let Some(calls) = max_queue_size {
+            options = options.max_queue_size(calls);
+        }
+        if let Some(bytes) = max_queue_bytes {
+            options = options.max_queue_bytes(bytes);
+        }
         let core = detached(py, || options.open(path))?;
-        Ok(Store { core, hot: Table::default() })
+        Ok(Store { core, hot: Table::default(), watched: AtomicU64::new(0) })
+    }
+
+    /// The process's end waits for it: `log` and `score` need not see to that.
+    fn watched(&self) {
+        self.watched.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Calls a verb by its name with its arguments: a mapping, or JSON text. The result is JSON text.

@@ -31,6 +31,10 @@ impl PromptVersion {
         PromptVersion { core, text: PyOnceLock::new(), names: PyOnceLock::new() }
     }
 
+    pub(crate) fn core(&self) -> &trialplate::PromptVersion {
+        &self.core
+    }
+
     fn names(&self, py: Python<'_>) -> &[Py<PyString>] {
         let names = || self.core.variables().iter().map(|name| fastcall::interned(py, name)).collect();
         self.names.get_or_init(py, names)

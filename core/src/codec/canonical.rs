@@ -157,26 +157,35 @@ pub(crate) fn rounded_integer(text: &str) -> Option<&str> {
 }
 
 fn write_string(text: &str, out: &mut String) {
+    /// So many bytes are looked at together, which processors do at once.
+    const BLOCK: usize = 32;
+    out.reserve(text.len() + 2);
     out.push('"');
     let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            0x08 => "\\b",
-            0x09 => "\\t",
-            0x0A => "\\n",
-            0x0C => "\\f",
-            0x0D => "\\r",
-            0x00..=0x1F => "",
-            _ => continue,
-        };
-        out.push_str(&text[plain..at]);
-        plain = at + 1;
-        if escape.is_empty() {
-            out.push_str(&format!("\\u{byte:04x}"));
-        } else {
-            out.push_str(escape);
+    for (block, bytes) in text.as_bytes().chunks(BLOCK).enumerate() {
+        if !bytes.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+        {
+            continue;
+        }
+        for (at, &byte) in (block * BLOCK..).zip(bytes) {
+            let escape = match byte {
+                b'"' => "\\\"",
+                b'\\' => "\\\\",
+                0x08 => "\\b",
+                0x09 => "\\t",
+                0x0A => "\\n",
+                0x0C => "\\f",
+                0x0D => "\\r",
+                0x00..=0x1F => "",
+                _ => continue,
+            };
+            out.push_str(&text[plain..at]);
+            plain = at + 1;
+            if escape.is_empty() {
+                out.push_str(&format!("\\u{byte:04x}"));
+            } else {
+                out.push_str(escape);
+            }
         }
     }
     out.push_str(&text[plain..]);

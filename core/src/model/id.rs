@@ -1,7 +1,9 @@
 //! Ids: bytes inside, text outside.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -135,10 +137,14 @@ pub struct RunId([u8; 16]);
 impl RunId {
     /// A new id, made at `now`.
     pub(crate) fn new(now: super::time::Timestamp) -> RunId {
+        RunId::of(now, *random().as_bytes())
+    }
+
+    /// The id (a UUID of version 7) of a moment and eight random bytes, the last ones.
+    fn of(now: super::time::Timestamp, mut bytes: [u8; 16]) -> RunId {
         let micros = now.as_micros().max(0) as u64;
-        let nanos = (micros % 1_000_000) as u32 * 1_000;
-        let at = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
-        let mut bytes = *uuid::Uuid::new_v7(at).as_bytes();
+        bytes[..6].copy_from_slice(&(micros / 1_000).to_be_bytes()[2..]);
+        bytes[8] = 0x80 | bytes[8] & 0x3f;
         // Twelve of the random bits become the fraction of the millisecond (RFC 9562, 6.2, method 3): runs that
         // start within one millisecond keep their order.
         let fraction = ((micros % 1_000) << 12) / 1_000;
@@ -168,6 +174,44 @@ impl RunId {
     pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+}
+
+/// A UUID whose last eight bytes are random, but for the variant.
+fn random() -> uuid::Uuid {
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0))
+}
+
+/// Forks of this process's line, in whose children the random numbers must not go on as their parents' do.
+static RENEWALS: AtomicU64 = AtomicU64::new(0);
+
+/// A forked child calls this: the random numbers that it inherited are its parent's. Safe inside of `fork`.
+pub(crate) fn renew_random() {
+    RENEWALS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The text of a new id of a trace, as [`RunId::new`] makes them, without asking the system each time.
+pub(crate) fn new_trace(at: super::time::Timestamp) -> String {
+    /// Renewals, how many more, and the state of a SplitMix64, which gives each number once.
+    type Drawn = (u64, u32, u64);
+    thread_local! {
+        static DRAWN: Cell<Drawn> = const { Cell::new((0, 0, 0)) };
+    }
+    let renewals = RENEWALS.load(Ordering::Relaxed);
+    let (made_at, mut left, mut state) = DRAWN.get();
+    if left == 0 || made_at != renewals {
+        let [a, b] = [random(), random()].map(|random| random.as_u64_pair().1);
+        (left, state) = (4096, a.rotate_left(32) ^ b);
+    }
+    state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    DRAWN.set((renewals, left - 1, state));
+    let mut random = state;
+    random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    random = (random ^ (random >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    random ^= random >> 31;
+    let mut bytes = [0; 16];
+    bytes[8..].copy_from_slice(&random.to_be_bytes());
+    let mut text = [0; 36];
+    uuid::Uuid::from_bytes(RunId::of(at, bytes).0).hyphenated().encode_lower(&mut text).to_owned()
 }
 
 impl fmt::Display for RunId {
@@ -215,6 +259,29 @@ impl<'de> Deserialize<'de> for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_traces_are_ids_of_runs_in_every_respect_and_differ() {
+        let at = crate::model::time::Timestamp::from_micros(1_795_456_800_123_456);
+        let mut texts: Vec<String> = (0..10_000).map(|_| new_trace(at)).collect();
+        let more = std::thread::spawn(move || (0..10_000).map(|_| new_trace(at)).collect::<Vec<_>>());
+        texts.extend(more.join().unwrap());
+        renew_random();
+        texts.push(new_trace(at));
+        let head = RunId::new(at).to_string()[..18].to_owned();
+        for text in &texts {
+            let id: uuid::Uuid = text.parse().unwrap();
+            assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122), "{text}");
+            assert_eq!(
+                (text[..18] == head, text.len()),
+                (true, 36),
+                "the time alone decides the head: {text}"
+            );
+        }
+        texts.sort();
+        texts.dedup();
+        assert_eq!(texts.len(), 20_001);
+    }
 
     #[test]
     fn run_ids_sort_by_their_time_to_the_microsecond() {

@@ -21,6 +21,9 @@ pub(crate) fn plain(text: &str) -> bool {
 
 /// Whether a text can be an id of another system's: see [`FOREIGN_ID_RULE`].
 pub(crate) fn foreign_id(text: &str) -> bool {
+    if text.is_ascii() {
+        return (1..=255).contains(&text.len()) && !text.bytes().any(|byte| byte.is_ascii_control());
+    }
     let length = text.chars().take(256).count();
     (1..=255).contains(&length) && !text.chars().any(char::is_control)
 }
@@ -115,7 +118,7 @@ name_type!(
 impl TraceId {
     /// A new id, which sorts by `at`.
     pub(crate) fn new(at: super::time::Timestamp) -> TraceId {
-        TraceId(super::id::RunId::new(at).to_string())
+        TraceId(super::id::new_trace(at))
     }
 }
 

@@ -14,8 +14,8 @@
 //! file first and takes the queue afterwards, so those who come while it waits still join. An operation may `submit`, but must
 //! not `write`: it would wait for itself.
 
+use super::batch::{Place, SharedLedger};
 use super::kv::Write;
-use super::overlay::Pending;
 use super::patient::Patience;
 use super::table::WriteTables;
 use super::task::{Own, Queued, State, Task, Ticket, Turn, hold};
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Operations in one transaction at most, so that nobody waits for ever for a group to close.
 const GROUP: usize = 1024;
@@ -42,25 +42,36 @@ pub(super) trait Ledger {
     fn panicked(&self, text: &str) -> Error;
 }
 
-enum Waiting {
+pub(super) enum Waiting {
     Caller(Arc<dyn Queued>),
     /// From `submit`: led and told by the writer thread.
     Submitted(Arc<dyn Queued>, Patience),
+    /// From `post`: as those, and open to the next post as long as it is the last.
+    Posted(Place),
+}
+
+impl Waiting {
+    fn operations(&self) -> usize {
+        match self {
+            Waiting::Caller(_) | Waiting::Submitted(..) => 1,
+            Waiting::Posted(place) => place.len(),
+        }
+    }
 }
 
 type Callback = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     leading: bool,
-    waiting: VecDeque<Waiting>,
+    pub(super) waiting: VecDeque<Waiting>,
     /// The baton is the writer thread's, and it has to take it up.
     for_writer: bool,
     /// Callbacks to be called by the writer thread, and whether it is in one.
     tell: VecDeque<Callback>,
     telling: bool,
     writer: Option<std::thread::ThreadId>,
-    shut: bool,
+    pub(super) shut: bool,
 }
 
 impl Line {
@@ -70,14 +81,14 @@ impl Line {
 }
 
 #[derive(Default)]
-struct Shared {
-    line: Mutex<Line>,
+pub(super) struct Shared {
+    pub(super) line: Mutex<Line>,
     /// Something for the writer thread, or the line has become idle.
     moved: Condvar,
 }
 
 impl Shared {
-    fn tell(&self, callback: Callback) {
+    pub(super) fn tell(&self, callback: Callback) {
         hold(&self.line).tell.push_back(callback);
         self.moved.notify_all();
     }
@@ -85,7 +96,7 @@ impl Shared {
 
 /// The queue of writers of one file.
 #[derive(Default)]
-pub(super) struct Queue(Arc<Shared>);
+pub(super) struct Queue(pub(super) Arc<Shared>);
 
 impl Queue {
     pub(super) fn write<T, F>(&self, ledger: &dyn Ledger, patience: Patience, op: F) -> Result<T>
@@ -116,13 +127,8 @@ impl Queue {
     }
 
     /// `ledger` is kept by the writer thread until the queue is shut.
-    pub(super) fn submit<T, F, D>(
-        &self,
-        ledger: Arc<dyn Ledger + Send + Sync>,
-        patience: Patience,
-        op: F,
-        done: D,
-    ) where
+    pub(super) fn submit<T, F, D>(&self, ledger: SharedLedger, patience: Patience, op: F, done: D)
+    where
         T: Send + 'static,
         F: FnOnce(&mut dyn Write) -> Result<T> + Send + 'static,
         D: FnOnce(Result<T>) + Send + 'static,
@@ -132,20 +138,10 @@ impl Queue {
             drop(line);
             return done(Err(ledger.closed()));
         }
-        if line.writer.is_none() {
-            let queue = Queue(self.0.clone());
-            let for_thread = ledger.clone();
-            let spawned = std::thread::Builder::new()
-                .name("trialplate-writer".to_owned())
-                .spawn(move || queue.serve(for_thread));
-            match spawned {
-                Ok(thread) => line.writer = Some(thread.thread().id()),
-                Err(_) => {
-                    // No thread to be had: better slow than lost.
-                    drop(line);
-                    return done(self.write(&*ledger, patience, op));
-                }
-            }
+        if !self.has_writer(&mut line, &ledger) {
+            // No thread to be had: better slow than lost.
+            drop(line);
+            return done(self.write(&*ledger, patience, op));
         }
         let submission = Submission {
             state: Mutex::new(Some((State::Waiting(op), done))),
@@ -153,6 +149,23 @@ impl Queue {
             panicked: Box::new(move |text| ledger.panicked(text)),
         };
         line.waiting.push_back(Waiting::Submitted(Arc::new(submission), patience));
+        self.call_writer(line);
+    }
+
+    /// Whether there is a writer thread; begins it if need be.
+    pub(super) fn has_writer(&self, line: &mut Line, ledger: &SharedLedger) -> bool {
+        if line.writer.is_none() {
+            let (queue, ledger) = (Queue(self.0.clone()), ledger.clone());
+            let spawned = std::thread::Builder::new()
+                .name("trialplate-writer".to_owned())
+                .spawn(move || queue.serve(ledger));
+            line.writer = spawned.ok().map(|thread| thread.thread().id());
+        }
+        line.writer.is_some()
+    }
+
+    /// Hands the baton to the writer thread, unless somebody has it.
+    pub(super) fn call_writer(&self, mut line: MutexGuard<'_, Line>) {
         if !line.leading {
             line.leading = true;
             line.for_writer = true;
@@ -169,7 +182,7 @@ impl Queue {
         if line.writer == Some(std::thread::current().id()) {
             // Closed from inside a callback: this is the thread that would have to do the rest.
             loop {
-                if let Some(work) = Self::next(&mut line) {
+                if let Some(work) = self.next(&mut line) {
                     drop(line);
                     self.work(ledger, work);
                     line = hold(&self.0.line);
@@ -192,22 +205,19 @@ impl Queue {
         let mut group: Vec<Arc<dyn Queued>> = Vec::new();
         let outcome = ledger.transact(patience, &mut |tx| {
             let mut changed = false;
-            let mut step = |task: &dyn Task| match task.run(tx) {
-                Some(changes) if !changes.is_empty() => {
-                    changed = true;
-                    changes.apply(tx)
+            let (mut place, mut operations) = (0, 0);
+            while place <= before || operations < GROUP {
+                if place == before {
+                    changed |= own.run(tx)?;
+                } else {
+                    // Taken with the lock, run without: the queue is open to others meanwhile.
+                    let Some(waiting) = self.pop() else { break };
+                    operations += waiting.operations();
+                    let task = self.task(waiting);
+                    group.push(task.clone());
+                    changed |= task.run(tx)?;
                 }
-                _ => Ok(()),
-            };
-            for n in 0..=GROUP.max(before) {
-                if n == before {
-                    step(own)?;
-                    continue;
-                }
-                // Taken with the lock, run without: the queue is open to others meanwhile.
-                let Some(Waiting::Caller(task) | Waiting::Submitted(task, _)) = self.pop() else { break };
-                group.push(task.clone());
-                step(&*task)?;
+                place += 1;
             }
             Ok(changed)
         });
@@ -224,6 +234,13 @@ impl Queue {
 
     fn pop(&self) -> Option<Waiting> {
         hold(&self.0.line).waiting.pop_front()
+    }
+
+    fn task(&self, waiting: Waiting) -> Arc<dyn Queued> {
+        match waiting {
+            Waiting::Caller(task) | Waiting::Submitted(task, _) => task,
+            Waiting::Posted(place) => place.into_task(self.0.clone()),
+        }
     }
 
     fn pass_on(&self) {
@@ -248,11 +265,12 @@ impl Queue {
     }
 
     /// The writer thread.
-    fn serve(&self, ledger: Arc<dyn Ledger + Send + Sync>) {
+    fn serve(&self, ledger: SharedLedger) {
+        super::fork::leave_signals_to_others();
         let generation = super::fork::generation();
         let mut line = hold(&self.0.line);
         loop {
-            if let Some(work) = Self::next(&mut line) {
+            if let Some(work) = self.next(&mut line) {
                 line.telling = matches!(work, Work::Tell(_));
                 drop(line);
                 self.work(&*ledger, work);
@@ -272,12 +290,17 @@ impl Queue {
         }
     }
 
-    fn next(line: &mut Line) -> Option<Work> {
+    fn next(&self, line: &mut Line) -> Option<Work> {
         if line.for_writer {
             line.for_writer = false;
             // By invariant 1 nobody else has taken from the queue since the baton was handed over.
-            if let Some(Waiting::Submitted(task, patience)) = line.waiting.pop_front() {
-                return Some(Work::Lead(task, patience));
+            match line.waiting.pop_front() {
+                Some(Waiting::Submitted(task, patience)) => return Some(Work::Lead(task, patience)),
+                Some(Waiting::Posted(place)) => {
+                    let patience = place.patience;
+                    return Some(Work::Lead(place.into_task(self.0.clone()), patience));
+                }
+                Some(Waiting::Caller(_)) | None => {}
             }
         }
         line.tell.pop_front().map(Work::Tell)
@@ -319,8 +342,8 @@ where
     F: FnOnce(&mut dyn Write) -> Result<T> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    fn run(&self, tx: &WriteTables<'_>) -> Option<Pending> {
-        hold(&self.state).as_mut().and_then(|(state, _)| state.run(tx))
+    fn run(&self, tx: &mut WriteTables<'_>) -> Result<bool> {
+        hold(&self.state).as_mut().map_or(Ok(false), |(state, _)| state.run(tx))
     }
 
     fn settle(&self, outcome: std::result::Result<(), &Error>) {

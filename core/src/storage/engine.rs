@@ -1,5 +1,6 @@
 //! The handle of an open file: cheap to clone, safe from threads and forks, follows its path.
 
+use super::batch::Post;
 use super::fork::PerProcess;
 use super::kv::{Read, Write};
 use super::patient::Patience;
@@ -97,6 +98,24 @@ impl Engine {
             Ok(shared) => shared.submit(self.patience(), op, done),
             Err(error) => done(Err(error)),
         }
+    }
+
+    /// A write of an open, writable handle that nobody waits for; it returns at once.
+    ///
+    /// It takes effect in its order among all that were asked for. The path is looked at when a post finds none that it could
+    /// join: those that join are written where the ones before them are. An error says that it was not taken.
+    pub(crate) fn post(&self, post: Post) -> Result<()> {
+        if self.is_closed() {
+            return Err(self.0.closed_error());
+        }
+        let Some(post) = self.0.shared()?.join(post) else { return Ok(()) };
+        let shared = self.writable().and_then(|shared| self.0.strong(shared))?;
+        shared.post(self.patience(), post)
+    }
+
+    /// How many transactions this process has committed to the file since it opened it.
+    pub(crate) fn commits(&self) -> Result<u64> {
+        Ok(self.0.shared()?.commits())
     }
 
     /// Makes the file as small as it can be.

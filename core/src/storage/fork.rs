@@ -29,6 +29,7 @@ pub(super) fn generation() -> u64 {
 #[cfg(unix)]
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    crate::model::id::renew_random();
     for slot in &DESCRIPTORS {
         let fd = slot.swap(-1, Ordering::Relaxed);
         if fd >= 0 {
@@ -56,6 +57,24 @@ pub(super) fn watch() {
 
 #[cfg(not(unix))]
 pub(super) fn watch() {}
+
+/// From now on the system hands no signal to this thread: the host's own threads wait for them, in a sleep or a read that
+/// only a signal of theirs breaks off. What a thread does wrong itself is still its own.
+#[cfg(unix)]
+pub(super) fn leave_signals_to_others() {
+    // SAFETY: the set is initialised by `sigfillset` before it is read, and only this thread's mask changes.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        for own in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP] {
+            libc::sigdelset(&raw mut all, own);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn leave_signals_to_others() {}
 
 /// While it lives, a child closes its copy of the descriptor.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 //! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?). `copy` makes a
 //! new file from an open one; `examine` looks at a damaged one, through a `lens`.
 
+mod batch;
 mod commit;
 pub(crate) mod copy;
 mod engine;
@@ -32,6 +33,7 @@ mod trouble;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use batch::{Ended, Post, Told};
 pub(crate) use engine::{Engine, EngineOptions};
 pub(crate) use fork::PerProcess;
 #[cfg(test)]

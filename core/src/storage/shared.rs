@@ -4,6 +4,7 @@
 //! nothing, where redb's writable open and close cost several fsyncs. The first write opens it again,
 //! writable. After an error that stops redb (it refuses everything once an operation failed) the next call opens anew.
 
+use super::batch::Post;
 use super::commit::{Ledger, Queue};
 use super::kv::Write;
 use super::open;
@@ -16,6 +17,7 @@ use redb::{
     Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageError, TransactionError,
     WriteTransaction,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How the file is open.
@@ -33,12 +35,20 @@ pub(super) struct Shared {
     stamps: Stamps,
     db: RwLock<Db>,
     queue: Queue,
+    commits: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(place: Place, db: Db, stamps: Stamps) -> Shared {
         let generation = super::fork::generation();
-        Shared { place, generation, stamps, db: RwLock::new(db), queue: Queue::default() }
+        Shared {
+            place,
+            generation,
+            stamps,
+            db: RwLock::new(db),
+            queue: Queue::default(),
+            commits: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -80,6 +90,20 @@ impl Shared {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         self.queue.submit(self.clone(), patience, op, done);
+    }
+
+    /// Joins the posts that wait already; gives the post back if there are none.
+    pub(super) fn join(&self, post: Post) -> Option<Post> {
+        self.queue.join(post)
+    }
+
+    pub(super) fn post(self: &Arc<Self>, patience: Patience, post: Post) -> Result<()> {
+        self.queue.post(self.clone(), patience, post)
+    }
+
+    /// How many transactions were committed here.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Waits for the writes that were asked for, then lets go of the file.
@@ -205,6 +229,8 @@ impl Ledger for Shared {
         });
         if ended.is_err() || filled.is_err() {
             self.give_up();
+        } else if matches!(filled, Ok(true)) {
+            self.commits.fetch_add(1, Ordering::Relaxed);
         }
         filled.and(ended)
     }

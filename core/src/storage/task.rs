@@ -1,7 +1,7 @@
 //! The operations of a group, whatever their types: run once over an overlay, told once how it went.
 
 use super::kv::Write;
-use super::overlay::{Overlay, Pending};
+use super::overlay::Overlay;
 use super::table::WriteTables;
 use super::trouble::again;
 use crate::error::{Error, Result};
@@ -17,8 +17,8 @@ pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// An operation and its outcome, whatever its type.
 pub(super) trait Task {
-    /// Runs the operation; gives back what it wants written.
-    fn run(&self, tx: &WriteTables<'_>) -> Option<Pending>;
+    /// Runs the operation, and says whether it wrote anything. An error is the engine's, and concerns the whole group.
+    fn run(&self, tx: &mut WriteTables<'_>) -> Result<bool>;
     /// Tells the outcome of the whole group.
     fn settle(&self, outcome: std::result::Result<(), &Error>);
 }
@@ -38,10 +38,10 @@ pub(super) enum State<T, F> {
 }
 
 impl<T, F: FnOnce(&mut dyn Write) -> Result<T>> State<T, F> {
-    pub(super) fn run(&mut self, tx: &WriteTables<'_>) -> Option<Pending> {
-        let State::Waiting(op) = std::mem::replace(self, State::Running) else { return None };
-        let mut overlay = Overlay::new(tx);
-        match catch_unwind(AssertUnwindSafe(|| op(&mut overlay))) {
+    pub(super) fn run(&mut self, tx: &mut WriteTables<'_>) -> Result<bool> {
+        let State::Waiting(op) = std::mem::replace(self, State::Running) else { return Ok(false) };
+        let mut overlay = Overlay::new(&*tx);
+        let changes = match catch_unwind(AssertUnwindSafe(|| op(&mut overlay))) {
             Ok(result) => {
                 let changes = result.is_ok().then(|| overlay.into_changes());
                 *self = State::Ran(result);
@@ -51,6 +51,10 @@ impl<T, F: FnOnce(&mut dyn Write) -> Result<T>> State<T, F> {
                 *self = State::Panicked(panic);
                 None
             }
+        };
+        match changes {
+            Some(changes) if !changes.is_empty() => changes.apply(tx).map(|()| true),
+            _ => Ok(false),
         }
     }
 
@@ -78,7 +82,7 @@ impl<T, F: FnOnce(&mut dyn Write) -> Result<T>> State<T, F> {
 pub(super) struct Own<T, F>(pub(super) RefCell<State<T, F>>);
 
 impl<T, F: FnOnce(&mut dyn Write) -> Result<T>> Task for Own<T, F> {
-    fn run(&self, tx: &WriteTables<'_>) -> Option<Pending> {
+    fn run(&self, tx: &mut WriteTables<'_>) -> Result<bool> {
         self.0.borrow_mut().run(tx)
     }
 
@@ -126,7 +130,7 @@ impl<T, F> Ticket<T, F> {
 }
 
 impl<T, F: FnOnce(&mut dyn Write) -> Result<T>> Task for Ticket<T, F> {
-    fn run(&self, tx: &WriteTables<'_>) -> Option<Pending> {
+    fn run(&self, tx: &mut WriteTables<'_>) -> Result<bool> {
         hold(&self.state).0.run(tx)
     }
 

@@ -30,7 +30,7 @@ pub use doctor::{Diagnosis, DoctorOptions, Finding, Left, Salvaged, doctor};
 pub use evaluate::RunOptions;
 pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};
 pub use guard::{Checked, PromoteOptions};
-pub use recorder::Durability;
+pub use recorder::{Durability, RecorderStats, WhenFull};
 pub use registry::MoveOptions;
 pub use traces::{GivenScore, LiveFilter, LoggedCall, TraceFilter, TraceOrder, TracePage};
 pub use verify::Report;
@@ -43,7 +43,7 @@ use crate::storage::log::{self, Author};
 use crate::storage::{Engine, EngineOptions};
 use cache::Cache;
 use experiments::Experiments;
-use recorder::Recorder;
+use recorder::{Limits, Recorder};
 
 /// How a store is opened.
 ///
@@ -62,16 +62,22 @@ pub struct OpenOptions {
     read_only: bool,
     busy_timeout: Duration,
     actor: Option<String>,
+    limits: Limits,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { read_only: false, busy_timeout: Duration::from_secs(5), actor: None }
+        OpenOptions {
+            read_only: false,
+            busy_timeout: Duration::from_secs(5),
+            actor: None,
+            limits: Limits::default(),
+        }
     }
 }
 
 impl OpenOptions {
-    /// Reading and writing, a busy timeout of five seconds, no actor.
+    /// Reading and writing, a busy timeout of five seconds, no actor; a queue of 10,000 calls and 64 MiB that blocks.
     pub fn new() -> OpenOptions {
         OpenOptions::default()
     }
@@ -97,15 +103,38 @@ impl OpenOptions {
         self
     }
 
+    /// What becomes of a `log` or `score` that finds as many calls on their way as may be.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> OpenOptions {
+        self.limits.when_full = when_full;
+        self
+    }
+
+    /// How many `log` and `score` calls may be on their way at once: 10,000, if nothing else is said.
+    #[must_use]
+    pub fn max_queue_size(mut self, calls: usize) -> OpenOptions {
+        self.limits.calls = calls;
+        self
+    }
+
+    /// How many bytes of texts those calls may have together: 64 MiB, if nothing else is said. A single call may
+    /// have more.
+    #[must_use]
+    pub fn max_queue_bytes(mut self, bytes: usize) -> OpenOptions {
+        self.limits.bytes = bytes;
+        self
+    }
+
     /// Opens the store; makes the file if it is missing.
     ///
     /// # Errors
-    /// `not-a-store`, `newer-format`, `damaged`, `locks-unsupported`, `busy`, `storage`; `store-not-found` if
+    /// `invalid-argument` for a queue without room; `not-a-store`, `newer-format`, `damaged`, `locks-unsupported`, `busy`, `storage`; `store-not-found` if
     /// it is opened read-only and is not there.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
-        let OpenOptions { read_only, busy_timeout, actor } = self;
+        let OpenOptions { read_only, busy_timeout, actor, limits } = self;
+        limits.check()?;
         let engine = Engine::open(path.as_ref(), EngineOptions { read_only, busy_timeout })?;
-        let (cache, recorder) = (Arc::new(Cache::new()), Arc::new(Recorder::new()));
+        let (cache, recorder) = (Arc::new(Cache::new()), Arc::new(Recorder::new(limits)));
         let experiments = Arc::new(Experiments::new());
         Ok(Store { engine, actor: actor.map(Into::into), cache, experiments, recorder })
     }

@@ -308,6 +308,9 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
     /// Wait until everything logged is on disk; here it always is, as each call waits for itself
     #[command(after_help = "Example:\n  trialplate flush")]
     Flush,
+    /// Show what became of this process's calls that nobody waited for; here always nothing, as each call waits
+    #[command(after_help = "Example:\n  trialplate recorder --json")]
+    Recorder,
     /// Show a trace with its scores
     #[command(after_help = "Example:\n  trialplate trace \"$TRACE\" --json")]
     Trace(traces::Trace),

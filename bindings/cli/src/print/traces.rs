@@ -17,6 +17,12 @@ pub(crate) fn flushed(_: &Value, _: &Style) -> String {
     "everything is on disk\n".to_owned()
 }
 
+/// One line for each figure.
+pub(crate) fn recorder(v: &Value, style: &Style) -> String {
+    let names = ["waiting", "waiting_bytes", "recorded", "dropped", "failed", "commits"];
+    names.iter().map(|name| format!("{} {}\n", style.faint(name), plain(&v[*name]))).collect()
+}
+
 /// Everything that is known of a trace.
 pub(crate) fn trace(v: &Value, style: &Style) -> String {
     let mut out = format!(

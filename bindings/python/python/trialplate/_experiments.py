@@ -374,10 +374,10 @@ class Experiment(OfStore, ExperimentInfo):
             covariate: a number that says something of its score, known before it saw anything.
             durable: True waits until the exposure is durable.
         """
-        from ._store import _flushed_at_exit
+        from . import _exit
 
         if durable is not True:
-            _flushed_at_exit(self._store)
+            _exit.watch(self._store)
         given = {"stratum": stratum, "covariate": covariate, "durable": durable}
         return Assignment.from_dict(self._store._call("expose", name=self.name, unit=unit, **given))
 

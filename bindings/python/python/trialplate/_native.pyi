@@ -8,6 +8,9 @@ from typing_extensions import Self
 __version__: str
 VERBS: list[str]
 
+def forked() -> None:
+    """A forked child: no store is watched there yet."""
+
 class Store:
     def __new__(
         cls,
@@ -15,6 +18,9 @@ class Store:
         read_only: bool | None = None,
         busy_timeout: float | None = None,
         actor: str | None = None,
+        when_full: str | None = None,
+        max_queue_size: int | None = None,
+        max_queue_bytes: int | None = None,
     ) -> Self: ...
     @property
     def path(self) -> str:
@@ -71,6 +77,78 @@ class Store:
 
     def versions(self, name: str, *, after: int = 0, limit: int | None = None) -> list[PromptVersion]:
         """Every version of a prompt, oldest first; of one that has many, at most `limit` of those behind number `after`."""
+
+    def log(
+        self,
+        version: int | str | PromptVersion,
+        *,
+        trace_id: str | None = None,
+        input: Any = None,
+        output: Any = None,
+        error: str | BaseException | None = None,
+        latency_ms: float | None = None,
+        cost_usd: float | None = None,
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+        user: str | None = None,
+        experiment: str | Any | None = None,
+        variant: str | None = None,
+        stratum: str | None = None,
+        metadata: Any = None,
+        at: datetime | str | float | None = None,
+        durable: bool | None = None,
+        prompt: str | None = None,
+    ) -> str:
+        """Logs one production call of a version.
+
+        It returns at once: the trace is durable within 200 ms, or when `flush` or `close` returns; what is not yet
+        when the process is killed is lost, each trace whole. Reads through this store see what it logged. What goes
+        wrong later (`trace-exists`, `version-not-found`) is raised by the next `flush` or `close`.
+
+        Args:
+            trace_id: yours, such as a request's or a span's id; made, if left out.
+            experiment: one that was registered enrols the `user`, and gives the trace its variant.
+            stratum: difficulty or query type, set by something that has not seen the output.
+            at: when the call was made; now, if left out.
+            durable: True waits until the trace is durable, and raises what is wrong.
+            prompt: the prompt's name, if the version is a number or an id.
+
+        Returns:
+            The trace's id.
+
+        Raises:
+            InvalidError: `invalid-trace`, `invalid-name`, `invalid-json`, `invalid-time`, `too-large`.
+            AlreadyExistsError: `trace-exists`.
+            NotFoundError: `version-not-found`, `prompt-not-found`.
+        """
+
+    def score(
+        self,
+        trace_id: str | Any,
+        metric: str,
+        value: Any,
+        *,
+        source: str | None = None,
+        comment: str | None = None,
+        judge: Any = None,
+        durable: bool | None = None,
+    ) -> None:
+        """Scores a trace. All scores are kept; of one metric and source the newest counts. It returns as `log` does.
+
+        Args:
+            value: a number, a bool or a category's name; None if it could not be read: that is counted, and never 0.
+            source: `judge`, `human`, `user` or `code` (the default).
+            judge: which judge: a Scorer, or a name of yours for its version.
+            durable: True waits until the score is durable, and raises what is wrong.
+
+        Raises:
+            InvalidError: `invalid-score`, `score-out-of-range`, `invalid-name`.
+            NotFoundError: `trace-not-found`.
+        """
+
+    def watched(self) -> None:
+        """The process's end waits for it: `log` and `score` need not see to that."""
+
 
 @final
 class PromptVersion:

@@ -1075,6 +1075,27 @@ class SpaceUse(Result):
 
 
 @_record
+class RecorderStats(Result):
+    """What became of the `log` and `score` calls of a store that nobody waited for, in this process.
+
+    Attributes:
+        waiting: calls on their way.
+        waiting_bytes: bytes of their texts.
+        recorded: calls that are durable.
+        dropped: calls that were dropped, because the queue was full and the store was opened with `when_full="drop"`.
+        failed: calls that failed after they had returned; the next `flush` raises the first of them.
+        commits: transactions that this process has committed to the file, of this store and others, for any verb.
+    """
+
+    waiting: int
+    waiting_bytes: int
+    recorded: int
+    dropped: int
+    failed: int
+    commits: int
+
+
+@_record
 class Finding(Result):
     """One thing that is wrong with a file, by a code and in words."""
 

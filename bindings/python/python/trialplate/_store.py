@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from . import _canaries as watch
     from . import _data as data
+    from . import _exit as at_exit
     from . import _experiments as trials
     from . import _results as records
     from . import _specs as specs
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         LiveSummary,
         Metric,
         Prompt,
+        RecorderStats,
         Report,
         SpaceUse,
         Trace,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     TimeLike = datetime | str | float
 else:
     data = Lazy("trialplate._data")
+    at_exit = Lazy("trialplate._exit")
     watch = Lazy("trialplate._canaries")
     trials = Lazy("trialplate._experiments")
     records = Lazy("trialplate._results")
@@ -104,27 +107,6 @@ def _prompt_of(version: Any, prompt: str | None) -> str:
     return prompt
 
 
-#: Stores whose `log` or `score` was called: what they were asked for is waited for before the interpreter ends.
-_loggers: Any = None
-
-
-def _flushed_at_exit(store: Any) -> None:
-    global _loggers
-    if _loggers is None:
-        import atexit
-        import weakref
-
-        _loggers = weakref.WeakSet()
-        atexit.register(_flush_all)
-    _loggers.add(store)
-
-
-def _flush_all() -> None:
-    for store in list(_loggers):
-        if not store.closed:
-            store.flush()
-
-
 def _texts(texts: str | Iterable[str] | None) -> list[str] | None:
     """A list of texts; one text is not a list of letters."""
     return None if texts is None else [texts] if isinstance(texts, str) else list(texts)
@@ -137,7 +119,7 @@ class Store(_native.Store):
     pickled: the other process opens the file for itself.
     """
 
-    _options: tuple[Any, ...] = (False, None, None)
+    _options: tuple[Any, ...] = (False, None, None, {})
 
     def __new__(
         cls,
@@ -145,9 +127,13 @@ class Store(_native.Store):
         read_only: bool = False,
         busy_timeout: float | None = None,
         actor: str | None = None,
+        recorder: Mapping[str, Any] | None = None,
     ) -> Self:
-        store = super().__new__(cls, os.fspath(path), read_only, busy_timeout, actor)
-        store._options = (read_only, busy_timeout, actor)
+        given = dict(recorder or {})
+        flush_on_signal = given.pop("flush_on_signal", True)
+        store = super().__new__(cls, os.fspath(path), read_only, busy_timeout, actor, **given)
+        store._options = (read_only, busy_timeout, actor, recorder)
+        store._flush_on_signal = flush_on_signal
         return store
 
     def _call(self, verb: str, /, **arguments: Any) -> Any:
@@ -606,7 +592,7 @@ class Store(_native.Store):
 
     # ---- production
 
-    def log(
+    def _log(
         self,
         version: VersionLike,
         *,
@@ -627,30 +613,9 @@ class Store(_native.Store):
         durable: bool | None = None,
         prompt: str | None = None,
     ) -> str:
-        """Logs one production call of a version.
-
-        It returns at once: the trace is durable within 200 ms, or when `flush` or `close` returns; what is not yet
-        when the process is killed is lost, each trace whole. Reads through this store see what it logged. What goes
-        wrong later (`trace-exists`, `version-not-found`) is raised by the next `flush` or `close`.
-
-        Args:
-            trace_id: yours, such as a request's or a span's id; made, if left out.
-            experiment: one that was registered enrols the `user`, and gives the trace its variant.
-            stratum: difficulty or query type, set by something that has not seen the output.
-            at: when the call was made; now, if left out.
-            durable: True waits until the trace is durable, and raises what is wrong.
-            prompt: the prompt's name, if the version is a number or an id.
-
-        Returns:
-            The trace's id.
-
-        Raises:
-            InvalidError: `invalid-trace`, `invalid-name`, `invalid-json`, `invalid-time`, `too-large`.
-            AlreadyExistsError: `trace-exists`.
-            NotFoundError: `version-not-found`, `prompt-not-found`.
-        """
+        """`log` with any arguments: the native method handles the usual ones."""
         if durable is not True:
-            _flushed_at_exit(self)
+            at_exit.watch(self)
         logged = self._call(
             "log",
             prompt=_prompt_of(version, prompt),
@@ -673,7 +638,7 @@ class Store(_native.Store):
         )
         return str(logged["trace_id"])
 
-    def score(
+    def _score(
         self,
         trace_id: str | Trace,
         metric: str,
@@ -684,20 +649,9 @@ class Store(_native.Store):
         judge: Any = None,
         durable: bool | None = None,
     ) -> None:
-        """Scores a trace. All scores are kept; of one metric and source the newest counts. It returns as `log` does.
-
-        Args:
-            value: a number, a bool or a category's name; None if it could not be read: that is counted, and never 0.
-            source: `judge`, `human`, `user` or `code` (the default).
-            judge: which judge: a Scorer, or a name of yours for its version.
-            durable: True waits until the score is durable, and raises what is wrong.
-
-        Raises:
-            InvalidError: `invalid-score`, `score-out-of-range`, `invalid-name`.
-            NotFoundError: `trace-not-found`.
-        """
+        """`score` with any arguments: the native method handles the usual ones."""
         if durable is not True:
-            _flushed_at_exit(self)
+            at_exit.watch(self)
         self._call(
             "score",
             trace_id=getattr(trace_id, "trace_id", trace_id),
@@ -716,6 +670,13 @@ class Store(_native.Store):
             TrialplateError: the first error that was found after a call had returned, with how many failed. Once.
         """
         self._call("flush")
+
+    def recorder(self) -> RecorderStats:
+        """What became of the `log` and `score` calls of this store in this process: on their way, durable, dropped, failed.
+
+        It waits for nothing. A forked child counts from 0.
+        """
+        return records.RecorderStats.from_dict(self._call("recorder"))
 
     def trace(self, trace_id: str) -> Trace:
         """A trace with its scores.
@@ -1036,7 +997,15 @@ def doctor(
 
 
 def open(
-    path: str | os.PathLike[str], read_only: bool = False, busy_timeout: float = 5.0, actor: str | None = None
+    path: str | os.PathLike[str],
+    read_only: bool = False,
+    busy_timeout: float = 5.0,
+    actor: str | None = None,
+    *,
+    when_full: str | None = None,
+    max_queue_size: int | None = None,
+    max_queue_bytes: int | None = None,
+    flush_on_signal: bool = True,
 ) -> Store:
     """Opens a store; makes the file if it is missing.
 
@@ -1045,10 +1014,23 @@ def open(
         read_only: refuses every write, and a file that is not there.
         busy_timeout: how many seconds a write waits for another process before it gives up with `busy`.
         actor: who is written down as the author of what is done through this handle.
+        when_full: what becomes of a `log` or `score` that finds the queue of those on their way full: `block` (the
+            default) makes it wait, `drop` drops it, which `recorder()` counts and which is no error.
+        max_queue_size: how many calls the queue holds; 10,000, if left out.
+        max_queue_bytes: how many bytes of their texts; 64 MiB, if left out. A single call may have more.
+        flush_on_signal: whether SIGTERM, if nobody handles it when the first `log` or `score` comes from the main thread,
+            waits for what they were asked for before it ends the process as it does without.
 
     Raises:
+        InvalidError: `invalid-argument`.
         IncompatibleError: `not-a-store`, `newer-format`, `locks-unsupported`.
         NotFoundError: `store-not-found` if it is opened read-only and is not there.
         CorruptError, BusyError, StorageError.
     """
-    return Store(path, read_only, busy_timeout, actor)
+    recorder = {
+        "when_full": when_full,
+        "max_queue_size": max_queue_size,
+        "max_queue_bytes": max_queue_bytes,
+        "flush_on_signal": flush_on_signal,
+    }
+    return Store(path, read_only, busy_timeout, actor, recorder)

@@ -285,3 +285,66 @@ fn opening_and_reading_wait_for_no_writer() {
     });
     put(&open(&place.path), "a", "2").unwrap();
 }
+
+#[derive(Default)]
+struct Heard(std::sync::Mutex<(u64, u64, usize, Option<&'static str>)>);
+
+impl crate::storage::Told for Heard {
+    fn ended(&self, ended: crate::storage::Ended) {
+        let mut heard = self.0.lock().unwrap();
+        *heard = (
+            heard.0 + ended.posts,
+            heard.1 + ended.failed,
+            heard.2 + ended.bytes,
+            heard.3.or(ended.first.as_ref().map(Error::code)),
+        );
+    }
+}
+
+fn post(engine: &Engine, n: u32, told: &Arc<Heard>) {
+    let op =
+        Box::new(move |tx: &mut dyn crate::storage::kv::Write| tx.put(Space::Rows, &n.to_be_bytes(), b"x"));
+    engine.post(crate::storage::Post { op, bytes: 7, told: told.clone() }).unwrap();
+}
+
+/// `shut` waits until everybody was told.
+#[test]
+fn whoever_posted_is_told_also_when_the_file_was_never_to_be_had() {
+    let place = place();
+    let engine = Engine::open(&place.path, options(false, 50)).unwrap();
+    put(&engine, "start", "").unwrap();
+    let told = Arc::new(Heard::default());
+    with_the_file_held(&place.path, || {
+        (0..3).for_each(|n| post(&engine, n, &told));
+        // Longer than the handle waits.
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    engine.close().unwrap();
+    assert_eq!(*told.0.lock().unwrap(), (3, 3, 21, Some("busy")));
+}
+
+#[test]
+fn posts_of_many_are_told_to_each_and_more_than_a_group_are_written() {
+    let place = place();
+    let engine = open(&place.path);
+    put(&engine, "start", "").unwrap();
+    let told: Vec<Arc<Heard>> = (0..3).map(|_| Arc::default()).collect();
+    with_the_file_held(&place.path, || {
+        for n in 0..6_000u32 {
+            post(&engine, n, &told[(n / 100 % 3) as usize]);
+        }
+    });
+    put(&engine, "end", "").unwrap();
+    engine.close().unwrap();
+    let engine = open(&place.path);
+    for n in 0..6_000u32 {
+        assert!(engine.read(|tx| tx.get(Space::Rows, &n.to_be_bytes())).unwrap().is_some(), "{n}");
+    }
+    for one in told {
+        assert_eq!(*one.0.lock().unwrap(), (2_000, 0, 14_000, None));
+    }
+    let closed =
+        crate::storage::Post { op: Box::new(|_| Ok(())), bytes: 0, told: Arc::new(Heard::default()) };
+    engine.close().unwrap();
+    assert_eq!(engine.post(closed).unwrap_err().code(), "closed");
+}

@@ -265,6 +265,10 @@ verbs! {
         store.flush()?;
         Ok(json!({}))
     },
+    "recorder" => |store, a| {
+        arguments::<args::Nothing>(a)?;
+        result(store.recorder()?)
+    },
     "trace" => |store, a| result(store.trace(&arguments::<args::TraceId>(a)?.trace_id)?),
     "traces" => |store, a| result(store.traces(&arguments::<args::Traces>(a)?.filter()?)?),
     "dataset_add_from_trace" => |store, a| result(traces::add_to_dataset(store, arguments(a)?)?),
