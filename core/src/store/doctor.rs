@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::OpenOptions;
 use super::care::part_name;
+use super::records::{check, named};
 use super::verify::{self, Report};
-use crate::codec::hash::Object;
 use crate::error::{Error, Kind, Result};
 use crate::storage::copy::{END, NewFile};
 use crate::storage::examine::{Examined, Gap, examine};
@@ -173,7 +173,7 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
             let read = file.read(|tx| {
                 tx.scan(space, &[], &END, Order::Ascending, &mut |key, value| {
                     if let Err(reason) = check(space, key, value) {
-                        let text = format!("the entry {} of {}: {reason}", shown(key), part_name(space));
+                        let text = format!("{} can't be read: {reason}", named(space, key));
                         found.say("damaged-record", text);
                     }
                     Ok(Flow::Continue)
@@ -185,18 +185,6 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
     match &options.salvage {
         Some(to) => salvage(file, to, found),
         None => Ok(()),
-    }
-}
-
-/// Whether an entry is what its key says, as far as it can be told from the entry alone.
-fn check(space: Space, key: &[u8], value: &[u8]) -> std::result::Result<(), String> {
-    match space {
-        Space::Objects if key.len() <= 32 => match Object::id_of_bytes(value) {
-            Some(id) if id.as_bytes() == key => Ok(()),
-            _ => Err("its bytes have another hash".to_owned()),
-        },
-        Space::Log => log::check_entry(key, value).map_err(|error| error.to_string()),
-        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,10 @@ mod doctor;
 mod evaluate;
 mod experiments;
 mod guard;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod recorder;
+mod records;
 mod registry;
 mod traces;
 mod verify;

@@ -21,7 +21,7 @@ use crate::model::time::Timestamp;
 
 /// A trace's texts, by its id.
 #[derive(Serialize, Deserialize)]
-struct TraceRecord {
+pub(crate) struct TraceRecord {
     prompt: PromptName,
     at: Timestamp,
     version_id: ContentId,
@@ -35,7 +35,7 @@ record!(TraceRecord, 60, "trace");
 
 /// What a trace counts with, by its prompt and time.
 #[derive(Serialize, Deserialize)]
-struct FactsRecord {
+pub(crate) struct FactsRecord {
     version: u32,
     user: Option<String>,
     experiment: Option<String>,
