@@ -1,6 +1,7 @@
 //! A whole file that is not what it was: bits flipped, parts cut off, moved, overwritten.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::real::{Answers, answers, store};
 use crate::error::Kind;
@@ -86,8 +87,9 @@ impl Victim {
         std::fs::write(&path, &bytes).expect("the file to damage");
         let to = folder.join("saved.tp");
         let _ = std::fs::remove_file(&to);
-        let options =
-            DoctorOptions { deep: true, salvage: salvage.then(|| to.clone()), ..Default::default() };
+        // Nobody else has the file, so there is nobody to wait for.
+        let busy_timeout = Duration::from_millis(20);
+        let options = DoctorOptions { deep: true, salvage: salvage.then(|| to.clone()), busy_timeout };
         let found = doctor(&path, &options).expect("whatever is wrong is in the diagnosis");
         assert_eq!(found.ok, found.findings.is_empty());
         assert!(std::fs::read(&path).expect("the file") == bytes, "the doctor wrote to it");
@@ -100,7 +102,7 @@ impl Victim {
             assert!(saved.left.is_empty() || !found.ok);
             copy.close().expect("the copy closes");
         }
-        match OpenOptions::new().read_only(true).open(&path) {
+        match OpenOptions::new().read_only(true).busy_timeout(busy_timeout).open(&path) {
             Ok(store) => {
                 seen.opened = true;
                 seen.differed = self.compare(&answers(&store), &found);

@@ -24,6 +24,7 @@ mod memory;
 mod open;
 mod overlay;
 mod patient;
+mod quiet;
 mod registry;
 mod shared;
 mod stamp;
