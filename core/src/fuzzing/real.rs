@@ -34,7 +34,7 @@ pub fn fill(store: &Store, size: usize) {
     for metric in ["quality", "human"] {
         call("metric", json!({"name": metric, "kind": "numeric", "min": 0, "max": 5, "direction": "higher"}));
     }
-    let keys: Vec<String> = (0..40 * size).map(|i| format!("k{i:03}")).collect();
+    let keys: Vec<String> = (0..12 * size).map(|i| format!("k{i:03}")).collect();
     let items: Vec<Value> =
         keys.iter().map(|k| json!({"key": k, "input": {"q": k}, "expected": "yes"})).collect();
     call("dataset_add", json!({"name": "d", "items": items}));
@@ -75,7 +75,7 @@ pub fn fill(store: &Store, size: usize) {
         json!({"name": "e", "prompt": "p1", "variants": variants, "metric": "quality",
         "min_effect": 0.5, "sd": 1.0, "salt": "s"}),
     );
-    for i in 0..20 * size {
+    for i in 0..8 * size {
         let unit = format!("u{i}");
         let given = call("expose", json!({"name": "e", "unit": unit, "durable": i == 0}));
         let trace = format!("t{i}");
@@ -131,7 +131,7 @@ fn questions(store: &Store) -> Vec<(&'static str, Value)> {
         asked.push((verb, json!({"name": "c"})));
     }
     asked.push(("summary", json!({"prompt": "p1", "metric": "quality"})));
-    for trace in ["t0", "t7", "t19"] {
+    for trace in ["t0", "t3", "t7"] {
         asked.push(("trace", json!({"trace_id": trace})));
     }
     let runs = store.runs(None).unwrap_or_default();
