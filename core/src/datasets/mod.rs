@@ -40,3 +40,10 @@ pub(crate) struct ItemRecord {
     item: Option<ContentId>,
 }
 record!(ItemRecord, 22, "dataset item");
+
+impl ItemRecord {
+    /// The object with the item's content; none if it is archived.
+    pub(crate) fn object(&self) -> Option<ContentId> {
+        self.item
+    }
+}

@@ -13,6 +13,7 @@ mod experiments;
 mod guard;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
+mod lost;
 mod recorder;
 mod records;
 mod registry;
