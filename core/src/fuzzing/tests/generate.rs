@@ -164,10 +164,13 @@ pub(super) fn json_like(rng: &mut Rng, seed: &Value) -> String {
     match rng.below(12) {
         0 => text = String::from_utf8_lossy(&bytes_like(rng, text.as_bytes())).into_owned(),
         1 => {
-            text =
-                text.replacen(|c: char| c.is_ascii_digit(), *rng.of(&["NaN", "1e400", "-Infinity", "00"]), 1)
+            text = text.replacen(
+                |c: char| c.is_ascii_digit(),
+                rng.of::<&str>(&["NaN", "1e400", "-Infinity", "00"]),
+                1,
+            )
         }
-        2 => text = text.replacen('"', *rng.of(&["\"\\ud800", "\"\\u0000", "'"]), 1),
+        2 => text = text.replacen('"', rng.of::<&str>(&["\"\\ud800", "\"\\u0000", "'"]), 1),
         3 => text.insert_str(0, &rng.of(&["[", "{\"a\":", "\u{FEFF}"]).repeat(*rng.of(&[1, 200, 20_000]))),
         _ => {}
     }

@@ -141,16 +141,19 @@ fn what_is_wrong_inside_is_named_one_by_one() {
 
 /// Every page of a store once with zeros and once with noise. What is said to be lost is what is lost.
 #[test]
+#[allow(clippy::print_stdout)]
 fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
     let dir = tempfile::tempdir_in(if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "." }).unwrap();
     let path = dir.path().join("store.tp");
     let store = Store::open(&path).unwrap();
-    crate::fuzzing::real::fill(&store, 24);
+    // The long run, see tests/README.md, takes a larger store.
+    let long = std::env::var_os("TRIALPLATE_HOSTILE").is_some();
+    crate::fuzzing::real::fill(&store, if long { 48 } else { 10 });
     let before = entries(&store);
     store.close().unwrap();
     let whole = std::fs::read(&path).unwrap();
     let pages = whole.len() / 4096;
-    assert!((150..=500).contains(&pages), "{pages}");
+    assert!((if long { 200..=400 } else { 80..=150 }).contains(&pages), "{pages}");
     let mut noise = 0x9E37_79B9_7F4A_7C15u64;
     let (mut sick, mut unused, mut no_store, mut saved_all, mut one_page, mut more) =
         (0, 0, 0, 0, 0, Vec::new());
@@ -180,9 +183,12 @@ fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
             };
             let after = entries(&Store::open(&to).unwrap());
             for (key, value) in &after {
-                assert_eq!(before.get(key), Some(value), "{at}: nothing is made up");
+                // A new file has a record of its own; what else is there was there.
+                let own = matches!(entry(key.0, &key.1), Some((Kind::Store, _)));
+                assert!(own || before.get(key) == Some(value), "{at}: nothing is made up");
             }
-            let lacks: Vec<_> = before.keys().filter(|key| !after.contains_key(*key)).collect();
+            let lacks: Vec<&(Space, Vec<u8>)> =
+                before.keys().filter(|key| !after.contains_key(*key)).collect();
             if found.ok {
                 // The unused pages hold nothing, so all is there.
                 assert!(saved.ok && saved.left.is_empty() && saved.lost.is_empty(), "{at}: {saved:?}");
@@ -237,7 +243,7 @@ fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
         more.len()
     );
     assert!(sick > pages / 2 && one_page > sick / 2, "most pages are leaves");
-    assert!(more.len() * 10 < sick, "only branches and roots cost more");
+    assert!(more.len() * 5 < sick, "only branches and roots cost more");
 }
 
 /// Whether a key lies in the stretch that `left` names.
