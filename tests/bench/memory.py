@@ -62,7 +62,7 @@ class Work:
         if self.round % 10 == 0:
             # The same few texts again and again: in steady state nothing new is stored.
             store.publish("abc"[self.round % 3], f"Answer {{{{question}}}} in {self.round // 10 % 5} words.")
-        trace = store.log("b", 1, input={"n": self.round}, output="an answer " * 5)
+        trace = store.log(1, prompt="b", input={"n": self.round}, output="an answer " * 5)
         store.score(trace, "quality", self.round % 6)
         if self.round % 200 == 0:
             store.flush()

@@ -91,7 +91,7 @@ def callables(things):
         for name in sorted(dir(thing)):
             if name.startswith("_") or name in LEFT_OUT:
                 continue
-            if isinstance(inspect.getattr_static(thing, name), property):
+            if isinstance(inspect.getattr_static(thing, name, None), property):
                 continue
             function = getattr(thing, name)
             if callable(function) and not isinstance(function, type):
@@ -111,7 +111,7 @@ def attempt(name, call, seen):
     try:
         call()
         seen["results"] += 1
-    except trialplate.Error as error:
+    except trialplate.TrialplateError as error:
         if not error.code or "the engine stopped" in str(error):
             seen["wrong"].append(f"{name}: {error!r}")
         seen["coded"] += 1
@@ -137,7 +137,7 @@ def child(folder):
     store.metric("quality", kind="numeric")
     data = store.dataset("d")
     data.add([{"key": "k", "input": 1}])
-    store.log("p", 1, trace_id="t", output="x", durable=True)
+    store.log(1, prompt="p", trace_id="t", output="x", durable=True)
     things = [
         ("trialplate", trialplate), ("store", store), ("prompt", store.get("p")), ("dataset", data),
         ("stats", trialplate.stats),
