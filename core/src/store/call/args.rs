@@ -232,8 +232,7 @@ arguments! {
     Nothing {}
     Backup { to: String }
     Doctor {
-        #[serde(default)] deep: bool,
-        #[serde(default)] salvage: Option<String>,
+        #[serde(default)] deep: bool, #[serde(default)] salvage: Option<String>,
         // In seconds; by default the store's own.
         #[serde(default)] busy_timeout: Option<f64>,
     }
