@@ -1159,6 +1159,8 @@ export interface DoctorOptions {
   deep?: boolean;
   /** Copy what can be read into a new file of this name. */
   salvage?: string;
+  /** How many seconds to wait for a process that is writing [default: 5]. */
+  busyTimeout?: number;
 }
 /** What `doctor` found. */
 export interface Diagnosis {
@@ -1180,7 +1182,9 @@ export interface Salvaged {
   ok: boolean;
   broken: string | null;
   /** What could not be saved: an entry, or the stretch from the key to `until`. */
-  left: { part: PartUse['part']; key: string; until: string | null; reason: string }[];
+  left: { part: PartUse['part']; what: string | null; key: string; until: string | null; reason: string }[];
+  /** What the new file lacks by name, as far as anything that was saved names it. */
+  lost: string[];
 }
 export interface PartUse {
   part: 'objects' | 'refs' | 'log' | 'rows' | 'traces';

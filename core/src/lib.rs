@@ -49,6 +49,9 @@ mod datasets;
 mod drift;
 mod error;
 mod experiments;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gates;
 mod model;
 mod prompts;

@@ -321,7 +321,7 @@ VERBS = {
     "backup": names("to"),
     "space": names(),
     "compact": names(),
-    "doctor": names(deep=switch, salvage=text),
+    "doctor": names(deep=switch, salvage=text, busy_timeout=text),
     "info": names(),
 }
 

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("experiments", 7),
     ("gates", 8),
     ("store", 9),
+    ("fuzzing", 10),
 ];
 
 /// Pure mathematics: what it may import is said by name.

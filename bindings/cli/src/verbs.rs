@@ -293,9 +293,11 @@ fn raw(a: store::Call, global: &Global) -> Result<u8> {
 
 /// Not through a store: the file need not open as one.
 fn doctor(a: store::Doctor, global: &Global) -> Result<u8> {
-    // The engine panics on damaged pages, which the core turns into findings; it need not be said twice.
-    std::panic::set_hook(Box::new(|_| {}));
-    let found = trialplate::call_doctor(path(global)?, &flags(a)?.to_string())?;
+    let mut arguments = flags(a)?;
+    if let Some(timeout) = global.busy_timeout {
+        arguments["busy_timeout"] = timeout.as_secs_f64().into();
+    }
+    let found = trialplate::call_doctor(path(global)?, &arguments.to_string())?;
     let value: Value = serde_json::from_str(&found).unwrap_or_default();
     print::out(&if global.json {
         format!("{found}\n")

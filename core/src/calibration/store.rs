@@ -13,7 +13,7 @@ use crate::storage::layout;
 use crate::storage::log::{Author, append};
 
 #[derive(Serialize, Deserialize)]
-struct CalibrationRecord {
+pub(crate) struct CalibrationRecord {
     /// As JSON: more figures may come.
     json: String,
 }

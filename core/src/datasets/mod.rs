@@ -14,7 +14,7 @@ use crate::model::id::ContentId;
 use crate::model::time::Timestamp;
 
 #[derive(Serialize, Deserialize)]
-struct DatasetRecord {
+pub(crate) struct DatasetRecord {
     version: u32,
     /// Canonical JSON of the schemas that new items must satisfy.
     input_schema: Option<String>,
@@ -23,7 +23,7 @@ struct DatasetRecord {
 record!(DatasetRecord, 20, "dataset");
 
 #[derive(Serialize, Deserialize)]
-struct DatasetVersionRecord {
+pub(crate) struct DatasetVersionRecord {
     root: ContentId,
     items: u64,
     added: u64,
@@ -35,8 +35,15 @@ struct DatasetVersionRecord {
 record!(DatasetVersionRecord, 21, "dataset version");
 
 #[derive(Serialize, Deserialize)]
-struct ItemRecord {
+pub(crate) struct ItemRecord {
     /// None: archived.
     item: Option<ContentId>,
 }
 record!(ItemRecord, 22, "dataset item");
+
+impl ItemRecord {
+    /// The object with the item's content; none if it is archived.
+    pub(crate) fn object(&self) -> Option<ContentId> {
+        self.item
+    }
+}

@@ -16,7 +16,7 @@ use crate::storage::layout;
 use super::{Anchor, Entry, Recorded, Scores, What};
 
 #[derive(Serialize, Deserialize)]
-struct CanaryRecord {
+pub(crate) struct CanaryRecord {
     prompt: PromptName,
     version: u32,
     version_id: ContentId,
@@ -37,7 +37,7 @@ record!(CanaryRecord, 90, "canary");
 /// The scores are kept beside the run that they come from: a status reads no outputs, and `verify` holds the two
 /// against each other.
 #[derive(Serialize, Deserialize)]
-struct EntryRecord {
+pub(crate) struct EntryRecord {
     at: Timestamp,
     actor: Option<String>,
     what: WhatRecord,

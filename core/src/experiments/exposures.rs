@@ -13,7 +13,7 @@ use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefi
 use crate::storage::layout;
 
 #[derive(Serialize, Deserialize)]
-struct ExposureRecord {
+pub(crate) struct ExposureRecord {
     seq: u64,
     variant: u32,
     epoch: u32,

@@ -25,7 +25,7 @@ struct EpochRecord {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ExperimentRecord {
+pub(crate) struct ExperimentRecord {
     plan: ContentId,
     /// The content id of what was asked for, by which the same request is known again.
     request: ContentId,

@@ -17,7 +17,7 @@ use crate::storage::log::{Author, append};
 
 /// What a verdict's id does not cover.
 #[derive(Serialize, Deserialize)]
-struct VerdictRecord {
+pub(crate) struct VerdictRecord {
     at: Timestamp,
     seq: u64,
 }

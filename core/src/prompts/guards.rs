@@ -16,14 +16,14 @@ use crate::storage::layout;
 use crate::storage::log::{Author, append};
 
 #[derive(Serialize, Deserialize)]
-struct GuardRecord {
+pub(crate) struct GuardRecord {
     gate: ContentId,
 }
 record!(GuardRecord, 15, "label guard");
 
 /// Beside the guard, whose record stays as it is: that the label moves by itself.
 #[derive(Serialize, Deserialize)]
-struct AutoRecord {}
+pub(crate) struct AutoRecord {}
 record!(AutoRecord, 16, "automatic label");
 
 /// The gate that protects a label.

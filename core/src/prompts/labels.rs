@@ -24,7 +24,7 @@ pub(crate) use super::guards::{guard, protected, set_guard};
 use super::versions::{bump_epoch, latest};
 
 #[derive(Serialize, Deserialize)]
-struct LabelRecord {
+pub(crate) struct LabelRecord {
     number: u32,
     /// The position of the move in the log.
     seq: u64,
@@ -33,7 +33,7 @@ record!(LabelRecord, 13, "label");
 
 /// A pointer into the log, with what time travel and rollback need so that they read no event.
 #[derive(Serialize, Deserialize)]
-struct MoveRecord {
+pub(crate) struct MoveRecord {
     at: Timestamp,
     to: Option<u32>,
     rollback: bool,

@@ -21,14 +21,14 @@ use crate::storage::log::{Author, append};
 const MAX_CONTENT: usize = 8 << 20;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct PromptRecord {
+pub(crate) struct PromptRecord {
     pub(super) latest: u32,
     pub(super) updated_at: Timestamp,
 }
 record!(PromptRecord, 10, "prompt");
 
 #[derive(Serialize, Deserialize)]
-struct VersionRecord {
+pub(crate) struct VersionRecord {
     id: ContentId,
     message: Option<String>,
     author: Option<String>,
@@ -39,7 +39,7 @@ struct VersionRecord {
 record!(VersionRecord, 11, "version");
 
 #[derive(Serialize, Deserialize)]
-struct NumberRecord {
+pub(crate) struct NumberRecord {
     number: u32,
 }
 record!(NumberRecord, 12, "version number");
@@ -343,6 +343,7 @@ pub(crate) fn epoch(tx: &(impl Read + ?Sized)) -> Result<u64> {
 }
 
 pub(crate) fn bump_epoch(tx: &mut dyn Write) -> Result<()> {
-    let next = epoch(tx)? + 1;
+    // It wraps only in a file that somebody made up.
+    let next = epoch(tx)?.wrapping_add(1);
     tx.put(Space::Log, layout::registry_epoch().bytes(), &next.to_be_bytes())
 }

@@ -22,7 +22,7 @@ use crate::storage::log::{Author, append};
 use super::rows;
 
 #[derive(Serialize, Deserialize)]
-struct RunRecord {
+pub(crate) struct RunRecord {
     name: Option<RunName>,
     prompt: PromptName,
     version: u32,
@@ -47,14 +47,14 @@ struct Finished {
 }
 
 #[derive(Serialize, Deserialize)]
-struct RunNameRecord {
+pub(crate) struct RunNameRecord {
     id: RunId,
 }
 record!(RunNameRecord, 41, "run name");
 
 /// That a run was withdrawn. Beside the run's own record, which stays as it is.
 #[derive(Serialize, Deserialize)]
-struct WithdrawnRecord {
+pub(crate) struct WithdrawnRecord {
     at: Timestamp,
     actor: Option<String>,
     reason: String,

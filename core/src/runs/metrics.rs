@@ -15,7 +15,7 @@ use crate::storage::layout;
 use crate::storage::log::{Author, append};
 
 #[derive(Serialize, Deserialize)]
-struct MetricRecord {
+pub(crate) struct MetricRecord {
     kind: MetricKind,
     min: Option<f64>,
     max: Option<f64>,

@@ -24,7 +24,7 @@ const MAX_OUTPUT: usize = 8 << 20;
 const MAX_TOKENS: u64 = 1 << 53;
 
 #[derive(Serialize, Deserialize)]
-struct RowRecord {
+pub(crate) struct RowRecord {
     item_id: ContentId,
     /// Canonical JSON.
     output: Option<String>,

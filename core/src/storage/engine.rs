@@ -138,6 +138,10 @@ impl Engine {
         self.0.closed.load(Ordering::Acquire)
     }
 
+    pub(crate) fn busy_timeout(&self) -> std::time::Duration {
+        self.0.options.busy_timeout
+    }
+
     fn patience(&self) -> Patience {
         Patience::new(self.0.options.busy_timeout)
     }

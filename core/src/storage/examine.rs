@@ -9,6 +9,7 @@ use super::kv::{Flow, Order, Read, Space};
 use super::lens::Lens;
 use super::open::{Door, builder, door, is_engine, parse_record, reopen};
 use super::patient::{Backing, Patience};
+use super::quiet::be_quiet;
 use super::table::ReadTables;
 use super::trouble::{Place, io};
 use crate::error::{Error, Result};
@@ -49,6 +50,7 @@ pub(crate) fn examine<T>(
     busy_timeout: Duration,
     work: impl FnOnce(&Examined) -> Result<T>,
 ) -> Result<T> {
+    be_quiet();
     let options = EngineOptions { read_only: true, busy_timeout };
     let door: Door = door(path, &options)?;
     if !is_engine(&door)? {

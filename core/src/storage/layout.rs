@@ -23,12 +23,12 @@ pub(crate) fn registry_epoch() -> Key {
 
 const PROMPT: u8 = b'P';
 /// The kinds of entries of a prompt, in their order.
-const MOVE: u8 = 1;
-const HEAD: u8 = 2;
-const LABEL: u8 = 3;
-const GUARD: u8 = 4;
-const VERSION: u8 = 5;
-const AUTO: u8 = 6;
+pub(super) const MOVE: u8 = 1;
+pub(super) const HEAD: u8 = 2;
+pub(super) const LABEL: u8 = 3;
+pub(super) const GUARD: u8 = 4;
+pub(super) const VERSION: u8 = 5;
+pub(super) const AUTO: u8 = 6;
 
 /// A prompt's block begins here; the blocks are in the order of the names.
 pub(crate) fn prompts() -> Key {

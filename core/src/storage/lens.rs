@@ -85,6 +85,25 @@ impl Seen {
     }
 }
 
+/// A branch page names its children with their sizes, up to 4 GiB each, and redb makes room for a child before it
+/// asks for it. A child that is larger than the whole file is damage; here it becomes a small one that lies behind the
+/// end of any file, so that reading it is an error, and what lies before it is read as always.
+///
+/// From redb's source: the kind of the page, a byte, the number of keys (two bytes), four bytes; then a checksum of
+/// 16 bytes for each child, then each child as eight bytes, of which the highest five bits are the size: 4096 * 2^n.
+fn without_giants(page: &mut [u8], len: u64) {
+    const BRANCH: u8 = 2;
+    const NOWHERE: u64 = 0xFF_FFFF_FFFF;
+    let Some(&[BRANCH, _, low, high, _, _, _, _]) = page.first_chunk::<8>() else { return };
+    let children = usize::from(u16::from_le_bytes([low, high])) + 1;
+    let Some(named) = page.get_mut(8 + 16 * children..8 + 24 * children) else { return };
+    for child in named.as_chunks_mut::<8>().0 {
+        if PAGE << (u64::from_le_bytes(*child) >> 59) > len {
+            *child = NOWHERE.to_le_bytes();
+        }
+    }
+}
+
 impl StorageBackend for Lens {
     fn len(&self) -> io::Result<u64> {
         self.with(|seen| Ok(seen.len))
@@ -99,7 +118,11 @@ impl StorageBackend for Lens {
                     target.copy_from_slice(source);
                 }
                 Ok(())
-            })
+            })?;
+            if offset.is_multiple_of(PAGE) {
+                without_giants(out, seen.len);
+            }
+            Ok(())
         })
     }
 
@@ -153,5 +176,32 @@ impl StorageBackend for Lens {
 
     fn query_lock_range(&self, start: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
         Ok(self.1 && start == Bound::Included(CONSISTENT_BYTE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_larger_than_the_file_is_none() {
+        let mut page = vec![0; PAGE as usize];
+        page[0] = 2;
+        page[2] = 1;
+        let (small, giant) = (5u64 | 1 << 59, 7u64 | 20 << 59);
+        page[8 + 32..][..8].copy_from_slice(&small.to_le_bytes());
+        page[8 + 40..][..8].copy_from_slice(&giant.to_le_bytes());
+        let mut leaf = page.clone();
+        leaf[0] = 1;
+        let before = leaf.clone();
+        without_giants(&mut leaf, 1 << 20);
+        assert_eq!(leaf, before);
+        without_giants(&mut page, 1 << 20);
+        assert_eq!(page[40..48], small.to_le_bytes());
+        assert_eq!(u64::from_le_bytes(page[48..56].try_into().unwrap()) >> 59, 0);
+        // More children than a page has room for: nothing is touched.
+        let mut short = vec![2, 0, 0xFF, 0xFF, 0, 0, 0, 0];
+        without_giants(&mut short, 1);
+        assert_eq!(short, [2, 0, 0xFF, 0xFF, 0, 0, 0, 0]);
     }
 }

@@ -21,7 +21,7 @@ use crate::model::time::Timestamp;
 const GENESIS: ContentId = ContentId::from_bytes([0; 32]);
 
 #[derive(Serialize, Deserialize)]
-struct EventRecord {
+pub(crate) struct EventRecord {
     at: Timestamp,
     actor: Option<String>,
     kind: String,

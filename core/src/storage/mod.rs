@@ -4,12 +4,14 @@
 //! keys. Below the waist: `table` puts redb behind it, `overlay`, `task` and `commit` let callers share a commit,
 //! `shared` is the one engine of a file in this process, `open` decides whether a file is ours. Dangerous and
 //! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?). `copy` makes a
-//! new file from an open one; `examine` looks at a damaged one, through a `lens`.
+//! new file from an open one; `examine` looks at a damaged one, through a `lens`; `entry`
+//! says in words what a key stands for.
 
 mod batch;
 mod commit;
 pub(crate) mod copy;
 mod engine;
+pub(crate) mod entry;
 pub(crate) mod examine;
 mod fork;
 mod holder;
@@ -23,6 +25,7 @@ mod memory;
 mod open;
 mod overlay;
 mod patient;
+mod quiet;
 mod registry;
 mod shared;
 mod stamp;

@@ -171,7 +171,9 @@ fn scan(
             next.transpose().map_err(|error| place.storage(error))
         })?;
         let Some((key, value)) = next else { return Ok(()) };
-        if visit(key.value(), value.value())? == Flow::Stop {
+        // To look at an entry is engine code as well: where it lies in its page is said by the page.
+        let (key, value) = place.guarded(|| Ok((key.value(), value.value())))?;
+        if visit(key, value)? == Flow::Stop {
             return Ok(());
         }
     }

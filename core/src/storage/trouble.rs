@@ -2,6 +2,7 @@
 
 use super::holder;
 use super::patient::WaitedTooLong;
+use super::quiet::Guard;
 use super::registry::FileId;
 use crate::error::{Error, Result};
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
@@ -104,7 +105,10 @@ impl Place {
 
     /// Runs engine code. On a hostile file it may panic; that ends here.
     pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let guard = Guard::new();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        drop(guard);
+        done.unwrap_or_else(|panic| {
             Err(self.damaged(format!("the engine stopped on its contents: {}", panic_text(&*panic))))
         })
     }

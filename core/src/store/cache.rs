@@ -199,3 +199,6 @@ impl Cache {
 fn state(stamp: Stamp, epoch: u64) -> u64 {
     (stamp.opening() & 0x1FFF) << 40 | epoch & 0xFF_FFFF_FFFF
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! argument that it does not know is refused.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,12 +52,20 @@ impl Store {
 /// # Errors
 /// As [`doctor`] and [`Store::call`].
 pub fn call_doctor(path: impl AsRef<Path>, arguments: &str) -> Result<String> {
-    Ok(diagnose(path.as_ref(), self::arguments(parse("doctor", arguments)?)?)?.to_string())
+    let default = DoctorOptions::default().busy_timeout;
+    Ok(diagnose(path.as_ref(), self::arguments(parse("doctor", arguments)?)?, default)?.to_string())
 }
 
-fn diagnose(path: &Path, a: args::Doctor) -> Result<Value> {
+fn diagnose(path: &Path, a: args::Doctor, busy_timeout: Duration) -> Result<Value> {
+    let busy_timeout = match a.busy_timeout {
+        None => busy_timeout,
+        Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(|e| Error::InvalidArgument {
+            argument: "busy_timeout".to_owned(),
+            reason: format!("give seconds: {e}"),
+        })?,
+    };
     let salvage = a.salvage.map(Into::into);
-    result(doctor(path, &DoctorOptions { deep: a.deep, salvage, ..Default::default() })?)
+    result(doctor(path, &DoctorOptions { deep: a.deep, salvage, busy_timeout })?)
 }
 
 /// Longer arguments are refused before they are read, which takes several times their length in memory.

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::OpenOptions;
 use super::care::part_name;
+use super::lost;
+use super::records::{check, named};
 use super::verify::{self, Report};
-use crate::codec::hash::Object;
 use crate::error::{Error, Kind, Result};
 use crate::storage::copy::{END, NewFile};
 use crate::storage::examine::{Examined, Gap, examine};
@@ -79,6 +80,9 @@ pub struct Salvaged {
     pub broken: Option<String>,
     /// What was left behind.
     pub left: Vec<Left>,
+    /// What the new file lacks by name, such as `version 3 of prompt "extraction"`: what the saved log and the saved records
+    /// name and what is not there. At most 1,000; what nothing names is in `left` alone.
+    pub lost: Vec<String>,
 }
 
 /// Something that could not be saved.
@@ -87,6 +91,8 @@ pub struct Salvaged {
 pub struct Left {
     /// The part of the store; see [`crate::PartUse`].
     pub part: &'static str,
+    /// What it is in words, for a single entry; none for a stretch, whose entries could not be listed.
+    pub what: Option<String>,
     /// The key, or the last key that was saved before the stretch; readable bytes as they are, others as `\xNN`.
     pub key: String,
     /// The first key saved behind the stretch; none for a single entry, and at the end.
@@ -173,7 +179,7 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
             let read = file.read(|tx| {
                 tx.scan(space, &[], &END, Order::Ascending, &mut |key, value| {
                     if let Err(reason) = check(space, key, value) {
-                        let text = format!("the entry {} of {}: {reason}", shown(key), part_name(space));
+                        let text = format!("{} can't be read: {reason}", named(space, key));
                         found.say("damaged-record", text);
                     }
                     Ok(Flow::Continue)
@@ -188,18 +194,6 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
     }
 }
 
-/// Whether an entry is what its key says, as far as it can be told from the entry alone.
-fn check(space: Space, key: &[u8], value: &[u8]) -> std::result::Result<(), String> {
-    match space {
-        Space::Objects if key.len() <= 32 => match Object::id_of_bytes(value) {
-            Some(id) if id.as_bytes() == key => Ok(()),
-            _ => Err("its bytes have another hash".to_owned()),
-        },
-        Space::Log => log::check_entry(key, value).map_err(|error| error.to_string()),
-        _ => Ok(()),
-    }
-}
-
 fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
     let mut copy = NewFile::begin(to)?;
     let mut left = Vec::new();
@@ -207,7 +201,8 @@ fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
         let gaps = file.rescue(space, &mut |key, value| match check(space, key, value) {
             Ok(()) => copy.put(space, key, value),
             Err(reason) => {
-                left.push(Left { part: part_name(space), key: shown(key), until: None, reason });
+                let what = Some(named(space, key));
+                left.push(Left { part: part_name(space), what, key: shown(key), until: None, reason });
                 Ok(())
             }
         })?;
@@ -216,18 +211,22 @@ fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
     copy.settle()?;
     let store = OpenOptions::new().read_only(true).open(copy.part())?;
     // Whatever it says, what was saved is kept.
+    // A saved record that can't be followed ends the list, and the store all the same.
+    let lost =
+        store.read(lost::lost).unwrap_or_else(|error| vec![format!("it could not be listed: {error}")]);
     let broken = store.verify().map_or_else(|error| Some(error.to_string()), |report| report.broken);
     store.close()?;
     let entries = copy.entries();
     let path = to.display().to_string();
     let bytes = copy.name()?;
-    found.salvaged = Some(Salvaged { path, bytes, entries, ok: broken.is_none(), broken, left });
+    found.salvaged = Some(Salvaged { path, bytes, entries, ok: broken.is_none(), broken, left, lost });
     Ok(())
 }
 
 fn gap(gap: Gap) -> Left {
     Left {
         part: part_name(gap.space),
+        what: None,
         key: shown(&gap.after),
         until: gap.before.as_deref().map(shown),
         reason: gap.reason,

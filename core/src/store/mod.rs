@@ -11,7 +11,11 @@ mod doctor;
 mod evaluate;
 mod experiments;
 mod guard;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
+mod lost;
 mod recorder;
+mod records;
 mod registry;
 #[cfg(test)]
 mod tests;

@@ -270,7 +270,7 @@ fn cursor((at, id): &Place) -> String {
     format!("{}/{id}", at.as_micros())
 }
 
-fn read_cursor(text: &str) -> Result<Place> {
+pub(super) fn read_cursor(text: &str) -> Result<Place> {
     let parts = text.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
     match parts {
         Some((at, id)) => Ok((Timestamp::from_micros(at), id)),

@@ -44,7 +44,7 @@ fn damaged(reason: impl ToString) -> Error {
 
 /// The texts of a trace that waits, by its id.
 #[derive(Serialize, Deserialize)]
-struct TraceRecord {
+pub(crate) struct TraceRecord {
     prompt: PromptName,
     at: Timestamp,
     version_id: ContentId,
@@ -58,7 +58,7 @@ record!(TraceRecord, 60, "trace");
 
 /// What a trace that waits counts with, by its prompt and time.
 #[derive(Serialize, Deserialize)]
-struct FactsRecord {
+pub(crate) struct FactsRecord {
     version: u32,
     user: Option<String>,
     experiment: Option<String>,

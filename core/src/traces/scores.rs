@@ -18,7 +18,7 @@ use crate::storage::layout;
 const MAX_COMMENT: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct ScoreRecord {
+pub(crate) struct ScoreRecord {
     pub(super) value: ScoreValue,
     comment: Option<String>,
     judge: Option<String>,

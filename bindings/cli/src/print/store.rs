@@ -136,6 +136,9 @@ pub(crate) fn doctor(v: &Value, style: &Style) -> String {
             let reason = super::one_line(&text(&left["reason"]));
             out += &format!("left: {} {}{until}: {reason}\n", text(&left["part"]), text(&left["key"]));
         }
+        for lost in each(&saved["lost"]) {
+            out += &format!("lost: {}\n", super::one_line(&text(lost)));
+        }
         out += &match saved["broken"].as_str() {
             None => "every hash and every link of the new file holds\n".to_owned(),
             Some(broken) => format!("the new file opens, but {}\n", super::one_line(broken)),

@@ -1108,6 +1108,7 @@ class Left(Result):
     """Something that could not be saved: an entry, or the stretch from the key to `until`."""
 
     part: str
+    what: str | None
     key: str
     until: str | None
     reason: str
@@ -1121,6 +1122,7 @@ class Salvaged(Result):
         ok: whether the new file verifies; if not it opens all the same.
         broken: what is broken in it, in words.
         left: what was left behind.
+        lost: what the new file lacks by name, as far as anything that was saved names it.
     """
 
     path: str
@@ -1129,6 +1131,7 @@ class Salvaged(Result):
     ok: bool
     broken: str | None
     left: list[Left]
+    lost: list[str]
 
 
 @_record

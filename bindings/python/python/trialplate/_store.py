@@ -973,7 +973,10 @@ def _listed(values: Any) -> Any:
 
 
 def doctor(
-    path: str | os.PathLike[str], deep: bool = False, salvage: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    deep: bool = False,
+    salvage: str | os.PathLike[str] | None = None,
+    busy_timeout: float = 5.0,
 ) -> Diagnosis:
     """What is wrong with a file, and what of it can be saved.
 
@@ -983,6 +986,7 @@ def doctor(
         path: the file.
         deep: also checks every link as `verify` does, and names every entry that can't be read.
         salvage: copies what can be read into a new file of this name.
+        busy_timeout: how many seconds to wait for a process that is writing.
 
     Raises:
         NotFoundError: `store-not-found`.
@@ -992,7 +996,11 @@ def doctor(
     """
     import json
 
-    given = {"deep": deep, "salvage": None if salvage is None else os.fspath(salvage)}
+    given = {
+        "deep": deep,
+        "salvage": None if salvage is None else os.fspath(salvage),
+        "busy_timeout": busy_timeout,
+    }
     return records.Diagnosis.from_dict(json.loads(_native.doctor(path, json.dumps(given))))
 
 

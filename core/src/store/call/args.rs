@@ -234,7 +234,11 @@ arguments! {
     Events { #[serde(default)] after: u64, #[serde(default)] limit: Option<usize> }
     Nothing {}
     Backup { to: String }
-    Doctor { #[serde(default)] deep: bool, #[serde(default)] salvage: Option<String> }
+    Doctor {
+        #[serde(default)] deep: bool, #[serde(default)] salvage: Option<String>,
+        // In seconds; by default the store's own.
+        #[serde(default)] busy_timeout: Option<f64>,
+    }
 }
 
 /// Trials are counted from 1.

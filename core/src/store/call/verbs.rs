@@ -320,7 +320,7 @@ verbs! {
         arguments::<args::Nothing>(a)?;
         result(store.compact()?)
     },
-    "doctor" => |store, a| super::diagnose(store.path(), arguments(a)?),
+    "doctor" => |store, a| super::diagnose(store.path(), arguments(a)?, store.engine.busy_timeout()),
     "scorer" => |_, a| {
         // Makes a scorer's identity visible before a run uses it.
         let scorer = Scorer::from_json(&a)?;
