@@ -1,6 +1,7 @@
 //! Production scores by the million: in, summarised, pruned, compacted. W5 and W6 of the speed table, from Rust.
 //!
-//! `cargo bench -p trialplate --bench scores` (1,000,000), `-- 10000000` for another number of scores; five scores a
+//! `cargo bench -p trialplate --bench scores` (1,000,000), `-- 10000000` for another number of scores, `-- in` to end when they
+//! are in; five scores a
 //! call, calls in batches of 200, each batch durable. The peers run on the same data in `tests/bench/run.py`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
@@ -121,6 +122,9 @@ fn main() {
     let slices: Vec<String> = slices.iter().map(|us| format!("{us:.2}")).collect();
     println!("  us a score, tenth by tenth             {}", slices.join(" "));
     println!("bytes a score, the trace with it         {:>12.1}", (size() - empty) as f64 / done as f64);
+    if arguments.iter().any(|text| text == "in") {
+        return;
+    }
     let own = std::env::current_exe().unwrap();
     let run = std::process::Command::new(own).args(["summarise", path.to_str().unwrap()]).output().unwrap();
     print!("{}", String::from_utf8_lossy(&run.stdout));

@@ -185,22 +185,29 @@ enum Unit {
 
 impl Pile {
     fn add(&mut self, unit: Unit) {
+        self.count(unit);
+        self.keep(unit);
+    }
+
+    fn count(&mut self, unit: Unit) {
         self.traces += 1;
         match unit {
             Unit::Unscored => {}
             Unit::Missing => self.missing += 1,
-            Unit::Named => self.n += 1,
-            Unit::Value(value) => {
-                self.n += 1;
-                self.values.push(value);
-            }
+            Unit::Named | Unit::Value(_) => self.n += 1,
+        }
+    }
+
+    fn keep(&mut self, unit: Unit) {
+        if let Unit::Value(value) = unit {
+            self.values.push(value);
         }
     }
 
     fn name(&mut self, marks: &[Mark]) {
         for mark in marks {
-            if let Mark::Category(code) = mark {
-                *self.categories.entry(*code).or_default() += 1;
+            if let Some(code) = mark.category() {
+                *self.categories.entry(code).or_default() += 1;
             }
         }
     }
@@ -217,8 +224,7 @@ impl Pile {
     fn figures(self, range: Option<(f64, f64, bool)>, names: &[String]) -> Result<LiveFigures> {
         let values = self.values;
         let moments = stats::mean_sd(&values);
-        // The one-sample interval is the paired one against zeros.
-        let interval = stats::paired(&vec![0.0; values.len()], &values, ALPHA)?;
+        let interval = moments.as_ref().and_then(|m| stats::mean_interval(&values, m, ALPHA));
         let quantile = |q: f64| stats::quantile_of_sorted(&values, q);
         let histogram = range.filter(|_| !values.is_empty()).map(|(low, high, declared)| {
             let mut counts = vec![0; BINS];
@@ -239,8 +245,8 @@ impl Pile {
             mean: moments.as_ref().map(|m| m.mean),
             sd: moments.as_ref().and_then(|m| m.sd),
             se: moments.as_ref().and_then(|m| m.se),
-            ci_low: interval.ci_low,
-            ci_high: interval.ci_high,
+            ci_low: interval.map(|(low, _)| low),
+            ci_high: interval.map(|(_, high)| high),
             min: values.first().copied(),
             p10: quantile(0.1),
             p50: quantile(0.5),
@@ -254,20 +260,19 @@ impl Pile {
 
 /// What a trace counts as, by its marks.
 fn unit(marks: &[Mark]) -> Unit {
-    match marks {
-        [] => Unit::Unscored,
-        [Mark::Number(value)] => Unit::Value(*value),
-        [Mark::Missing] => Unit::Missing,
-        [Mark::Category(_)] => Unit::Named,
-        marks => {
-            let number = |mark: &Mark| if let Mark::Number(x) = mark { Some(*x) } else { None };
-            let numbers: Vec<Option<f64>> = marks.iter().map(number).collect();
-            match stats::mean_of_repeats(&numbers) {
-                Some(value) => Unit::Value(value),
-                None if marks.iter().any(|mark| matches!(mark, Mark::Category(_))) => Unit::Named,
-                None => Unit::Missing,
-            }
-        }
+    if let [mark] = marks
+        && let Some(value) = mark.number()
+    {
+        return Unit::Value(value);
+    }
+    if marks.is_empty() {
+        return Unit::Unscored;
+    }
+    let numbers: Vec<Option<f64>> = marks.iter().map(|mark| mark.number()).collect();
+    match stats::mean_of_repeats(&numbers) {
+        Some(value) => Unit::Value(value),
+        None if marks.iter().any(|mark| mark.category().is_some()) => Unit::Named,
+        None => Unit::Missing,
     }
 }
 
@@ -321,6 +326,11 @@ impl Groups {
         groups
     }
 
+    /// Whether every trace is in exactly one of them.
+    fn partition(&self) -> bool {
+        !self.of_row.is_empty()
+    }
+
     fn number<T: Ord>(&mut self, rows: &[T], name: impl Fn(&T) -> Group) {
         let mut known: BTreeMap<&T, u32> = BTreeMap::new();
         let mut last: Option<(&T, u32)> = None;
@@ -362,14 +372,23 @@ pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) 
         (None, Some(figure)) => {
             for (row, value) in live.figure(figure).iter().enumerate() {
                 let unit = if value.is_nan() { Unit::Missing } else { Unit::Value(*value) };
-                all.add(unit);
+                all.count(unit);
+                if !groups.partition() {
+                    all.keep(unit);
+                }
                 groups.each(row, live.versions[row], |group| piles[group].add(unit));
             }
         }
         (None, None) => {}
     }
-    all.sort();
     piles.iter_mut().for_each(Pile::sort);
+    if groups.partition() {
+        // Sorted runs one behind the other: a merge sort only has to merge them.
+        piles.iter().for_each(|pile| all.values.extend_from_slice(&pile.values));
+        all.values.sort_by(f64::total_cmp);
+    } else {
+        all.sort();
+    }
     // A source alone may lie outside of what the sources' means span.
     let observed = std::iter::once(&all).chain(&piles).filter_map(Pile::range);
     let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -424,7 +443,10 @@ fn pile_marks(
             of_row = &chosen;
         }
         let unit = unit(of_row);
-        all.add(unit);
+        all.count(unit);
+        if !groups.partition() {
+            all.keep(unit);
+        }
         all.name(of_row);
         if question.by == Some(GroupBy::Source) {
             for (source, mark) in marks.sources[from..next].iter().zip(&marks.values[from..next]) {

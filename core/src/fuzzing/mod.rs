@@ -42,6 +42,11 @@ pub fn records(data: &[u8]) {
     }
 }
 
+/// Segments of traces and of scores, blocks of the index, packed texts.
+pub fn segments(data: &[u8]) {
+    crate::traces::verify::hostile(data);
+}
+
 /// Canonical JSON: what has a canonical text reads back as itself, and has the same one then.
 pub fn canonical(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

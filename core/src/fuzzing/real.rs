@@ -81,13 +81,26 @@ pub fn fill(store: &Store, size: usize) {
         let trace = format!("t{i}");
         call(
             "log",
-            json!({"prompt": "p1", "version": given["version"], "trace_id": trace, "output": format!("answer {i}"),
+            json!({"prompt": "p1", "version": given["version"], "trace_id": trace, "output": said(i),
             "at": format!("2026-01-02T00:{:02}:{:02}Z", i / 60 % 60, i % 60),
             "user": unit, "experiment": "e", "variant": given["variant"], "latency_ms": i}),
         );
-        call("score", json!({"trace_id": trace, "metric": "quality", "value": i % 5}));
+        let comment = (i % 2 == 0).then(|| format!("because of {i}"));
+        call("score", json!({"trace_id": trace, "metric": "quality", "value": i % 5, "comment": comment}));
     }
+    // By now the first ones lie in the columns; these wait, or come late.
+    call(
+        "log",
+        json!({"prompt": "p0", "version": 1, "trace_id": "waits", "at": "2026-01-02T00:00:00Z", "output": 1}),
+    );
+    call("score", json!({"trace_id": "waits", "metric": "quality", "value": 1}));
+    call("score", json!({"trace_id": "t0", "metric": "quality", "value": 2, "comment": "late"}));
     call("flush", json!({}));
+}
+
+/// Some calls say the same at length.
+fn said(i: usize) -> String {
+    if i % 3 == 0 { "the same answer ".repeat(40) } else { format!("answer {i}") }
 }
 
 /// The questions whose answers do not depend on the clock, for everything that is in a store as [`fill`] makes it.
@@ -131,7 +144,7 @@ fn questions(store: &Store) -> Vec<(&'static str, Value)> {
         asked.push((verb, json!({"name": "c"})));
     }
     asked.push(("summary", json!({"prompt": "p1", "metric": "quality"})));
-    for trace in ["t0", "t3", "t7"] {
+    for trace in ["t0", "t3", "t7", "waits"] {
         asked.push(("trace", json!({"trace_id": trace})));
     }
     let runs = store.runs(None).unwrap_or_default();

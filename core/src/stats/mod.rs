@@ -80,6 +80,7 @@ pub use harm::{HarmWatch, harm_watch};
 pub use ks::{KolmogorovSmirnov, ks_two_sample};
 pub use lock::{AbFacts, AbVerdict, ab_verdict, lock_cutoff};
 pub use multiplicity::{Adjusted, benjamini_hochberg, holm};
+pub(crate) use paired::mean_interval;
 pub use paired::{Paired, mean_of_repeats, paired, paired_repeats};
 pub use plan::{
     Allocation, ClusteredN, FLOOR_OF_UNITS, PlannedN, PlannedStratum, RepeatedN, StratifiedN, n_clustered,

@@ -154,6 +154,18 @@ fn from_parts(a: &[f64], b: &[f64], d: &[f64], alpha: f64) -> Paired {
     found
 }
 
+/// The interval of the mean of one sample of sorted values: the paired one against zeros.
+pub(crate) fn mean_interval(sorted: &[f64], moments: &super::MeanSd, alpha: f64) -> Option<(f64, f64)> {
+    let (low, high) = (*sorted.first()?, *sorted.last()?);
+    let sd = moments.sd?;
+    if differences_equal(&[low, high], low.abs().max(high.abs())) || sd == 0.0 {
+        return None;
+    }
+    let n = moments.n as f64;
+    let test = TTest::new(moments.mean, sd / libm::sqrt(n), n - 1.0, alpha);
+    Some((test.ci_low, test.ci_high))
+}
+
 /// The last step that every t-test shares.
 pub(crate) struct TTest {
     pub(crate) se: f64,

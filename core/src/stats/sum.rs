@@ -68,13 +68,41 @@ pub(crate) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
     total.value()
 }
 
+/// Values from here on are summed in lanes.
+const MANY: usize = 1_024;
+const LANES: usize = 8;
+
+/// The sum of `f` over many values, in lanes that do not wait for each other: each a compensated sum of its own, and so is
+/// the sum of the lanes.
+fn in_lanes(values: &[f64], f: impl Fn(f64) -> f64) -> Sum {
+    let (mut sums, mut lost) = ([0.0; LANES], [0.0; LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let pair = Pair::of_sum(sums[lane], f(chunk[lane]));
+            lost[lane] += pair.lo;
+            sums[lane] = pair.hi;
+        }
+    }
+    let mut total = Sum::default();
+    rest.iter().for_each(|&x| total.add(f(x)));
+    sums.iter().for_each(|&x| total.add(x));
+    lost.iter().for_each(|&x| total.lost += x);
+    total
+}
+
+fn total(values: &[f64], f: impl Fn(f64) -> f64) -> Sum {
+    if values.len() >= MANY {
+        return in_lanes(values, f);
+    }
+    let mut total = Sum::default();
+    values.iter().for_each(|&x| total.add(f(x)));
+    total
+}
+
 /// The mean as a pair; NaN for no values.
 pub(crate) fn mean(values: &[f64]) -> Pair {
-    let mut total = Sum::default();
-    for &x in values {
-        total.add(x);
-    }
-    total.divided_by(values.len() as f64)
+    total(values, |x| x).divided_by(values.len() as f64)
 }
 
 /// The sample variance (n-1) around `mean`; NaN below two values.
@@ -85,8 +113,8 @@ pub(crate) fn variance(values: &[f64], mean: Pair) -> f64 {
         return f64::NAN;
     }
     let n = values.len() as f64;
-    let squares = sum(values.iter().map(|&x| mean.residual(x) * mean.residual(x)));
-    let rest = sum(values.iter().map(|&x| mean.residual(x)));
+    let squares = total(values, |x| mean.residual(x) * mean.residual(x)).value();
+    let rest = total(values, |x| mean.residual(x)).value();
     ((squares - rest * rest / n) / (n - 1.0)).max(0.0)
 }
 

@@ -38,11 +38,24 @@ pub(crate) enum Kind {
     TraceScore,
     Exposure,
     Enrolment,
+    Stream,
+    StreamName,
+    CallsInfo,
+    Calls,
+    ScoresInfo,
+    Scores,
+    LateScore,
+    CallTexts,
+    SharedText,
+    ScoreComment,
+    IndexRun,
+    IndexBlock,
+    IndexFilter,
 }
 
 #[cfg(any(test, fuzzing))]
 impl Kind {
-    pub(crate) const ALL: [Kind; 30] = [
+    pub(crate) const ALL: [Kind; 43] = [
         Kind::Store,
         Kind::Prompt,
         Kind::Version,
@@ -73,6 +86,19 @@ impl Kind {
         Kind::TraceScore,
         Kind::Exposure,
         Kind::Enrolment,
+        Kind::Stream,
+        Kind::StreamName,
+        Kind::CallsInfo,
+        Kind::Calls,
+        Kind::ScoresInfo,
+        Kind::Scores,
+        Kind::LateScore,
+        Kind::CallTexts,
+        Kind::SharedText,
+        Kind::ScoreComment,
+        Kind::IndexRun,
+        Kind::IndexBlock,
+        Kind::IndexFilter,
     ];
 }
 
@@ -107,6 +133,45 @@ pub(crate) fn entry(space: Space, key: &[u8]) -> Option<(Kind, String)> {
             let experiment = f.text()?;
             (Kind::Enrolment, format!("enrolment {} in experiment {experiment:?}", f.u64()?))
         }
+        (Space::Traces, tag) => return column(tag, f),
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// What belongs to the columns of production calls.
+fn column(tag: u8, f: &mut Fields<'_>) -> Option<(Kind, String)> {
+    let found = match tag {
+        b'p' => (Kind::Stream, format!("the columns of prompt {:?}", f.text()?)),
+        b'q' => (Kind::StreamName, format!("the prompt of the columns {}", f.u32()?)),
+        b'A' => (Kind::CallsInfo, format!("what is in the calls {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'a' => (Kind::Calls, format!("the calls from {1} on of the columns {0}", f.u32()?, f.u64()?)),
+        b'B' => {
+            let (stream, metric) = (f.u32()?, f.text()?);
+            let number = f.u64()?;
+            (
+                Kind::ScoresInfo,
+                format!("what is in the scores {number} of {metric:?} of the columns {stream}"),
+            )
+        }
+        b'b' => {
+            let (stream, metric) = (f.u32()?, f.text()?);
+            let number = f.u64()?;
+            (Kind::Scores, format!("the scores {number} of {metric:?} of the columns {stream}"))
+        }
+        b'u' => (Kind::LateScore, format!("a score of call {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'y' => (Kind::CallTexts, format!("the texts of call {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'h' => {
+            f.raw::<16>()?;
+            (Kind::SharedText, "a text that calls share".to_owned())
+        }
+        b'z' => (Kind::ScoreComment, format!("comment {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'I' => {
+            f.raw::<1>()?;
+            (Kind::IndexRun, format!("run {} of the index of traces", f.u64()?))
+        }
+        b'i' => (Kind::IndexBlock, format!("a block of run {} of the index of traces", f.u64()?)),
+        b'f' => (Kind::IndexFilter, format!("the filter of run {} of the index of traces", f.u64()?)),
         _ => return None,
     };
     Some(found)

@@ -15,6 +15,7 @@ use crate::storage::copy::{END, NewFile};
 use crate::storage::examine::{Examined, Gap, examine};
 use crate::storage::kv::{Flow, Order, Space};
 use crate::storage::log;
+use crate::traces;
 
 /// What a doctor is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -209,11 +210,21 @@ fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
         left.extend(gaps.into_iter().map(gap));
     }
     copy.settle()?;
+    let store = OpenOptions::new().open(copy.part())?;
+    // What is whole stays as it was found.
+    let whole = store.read(|tx| traces::verify::check(tx, &mut |_, _, _| Ok(true))).is_ok();
+    let columns = if whole { Ok(Vec::new()) } else { store.write(|tx, _| traces::mend(tx)) };
+    store.close()?;
     let store = OpenOptions::new().read_only(true).open(copy.part())?;
     // Whatever it says, what was saved is kept.
     // A saved record that can't be followed ends the list, and the store all the same.
-    let lost =
+    let mut lost =
         store.read(lost::lost).unwrap_or_else(|error| vec![format!("it could not be listed: {error}")]);
+    lost.extend(
+        columns.unwrap_or_else(|error| {
+            vec![format!("traces may be lost, it could not be listed which: {error}")]
+        }),
+    );
     let broken = store.verify().map_or_else(|error| Some(error.to_string()), |report| report.broken);
     store.close()?;
     let entries = copy.entries();

@@ -15,7 +15,7 @@ use crate::storage::entry::{Kind, entry};
 use crate::storage::keys::{Fields, Key};
 use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
 use crate::storage::{layout, log};
-use crate::traces::read as traces;
+use crate::traces::Archive;
 
 /// How many things are listed.
 const LISTED: usize = 1000;
@@ -183,7 +183,7 @@ fn in_traces(tx: &dyn Read, lost: &mut Lost) -> Result<()> {
             Kind::Trace => {
                 let id = Fields::of(key).text().and_then(|id| id.parse().ok());
                 if let Some(id) = id
-                    && traces::load(tx, &id).is_err()
+                    && Archive::new(tx).load(&id).is_err()
                 {
                     lost.say(format!("the facts of trace {:?}", id.as_str()));
                 }

@@ -20,6 +20,7 @@ use crate::storage::entry::{Kind, entry};
 use crate::storage::kv::Space;
 use crate::storage::log;
 use crate::traces::scores::ScoreRecord;
+use crate::traces::verify::check_column;
 use crate::traces::{FactsRecord, TraceRecord};
 
 /// Whether an entry is what its key says, as far as it can be told from the entry alone; otherwise what is wrong.
@@ -37,7 +38,9 @@ pub(super) fn check(space: Space, key: &[u8], value: &[u8]) -> std::result::Resu
         Kind::Epoch if value.len() != 8 => Err("it is no number".to_owned()),
         Kind::Enrolment if std::str::from_utf8(value).is_err() => Err("it is no text".to_owned()),
         Kind::RunOf if !value.is_empty() => Err("it holds something".to_owned()),
-        kind => by_kind(kind, value).map_err(|error| error.to_string()),
+        kind => {
+            by_kind(kind, value).and_then(|()| check_column(kind, value)).map_err(|error| error.to_string())
+        }
     }
 }
 
@@ -86,6 +89,8 @@ pub(super) fn each(kind: Kind, value: &[u8], w: &mut impl With) -> Result<()> {
         Kind::TraceScore => w.with::<ScoreRecord>(value),
         Kind::Exposure => w.with::<ExposureRecord>(value),
         Kind::Store | Kind::Object | Kind::RunOf | Kind::Event | Kind::Epoch | Kind::Enrolment => Ok(()),
+        // Columns are no records: `check_column` reads them.
+        _ => Ok(()),
     }
 }
 

@@ -303,14 +303,14 @@ fn check_datasets(tx: &dyn Read, report: &mut Report) -> Checked {
 
 fn check_traces(tx: &dyn Read, report: &mut Report) -> Checked {
     let mut known: BTreeMap<(PromptName, u32), ContentId> = BTreeMap::new();
-    let checked = traces::verify::check(tx, &mut |prompt, number| {
+    let checked = traces::verify::check(tx, &mut |prompt, number, id| {
         let place = (prompt.clone(), number);
-        if let Some(id) = known.get(&place) {
-            return Ok(*id);
+        if let Some(known) = known.get(&place) {
+            return Ok(*known == id);
         }
-        let id = versions::id_of(tx, prompt, number)?;
-        known.insert(place, id);
-        Ok(id)
+        let found = versions::id_of(tx, prompt, number)?;
+        known.insert(place, found);
+        Ok(found == id)
     })?;
     (report.traces, report.scores) = (checked.traces, checked.scores);
     Ok(())

@@ -321,3 +321,8 @@ pub(super) fn visit(tx: &dyn Read, f: &mut dyn FnMut(&Entry) -> Result<()>) -> R
     }
     Ok(())
 }
+
+/// Whether bytes are a run's record, or a block.
+pub(super) fn check(run: bool, bytes: &[u8]) -> Result<()> {
+    if run { decode::<Run>(bytes).map(drop) } else { read_block(bytes).map(drop) }
+}

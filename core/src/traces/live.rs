@@ -74,16 +74,29 @@ pub(crate) struct Marks {
     pub(crate) values: Vec<Mark>,
     /// The names that a mark may be.
     pub(crate) categories: Vec<String>,
-    /// Whether no row has two.
-    pub(crate) single: bool,
 }
 
-/// A score, small.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Mark {
-    Number(f64),
-    Category(u32),
-    Missing,
+/// A score in eight bytes: a number, or one of those that are none, for a category or a missing score.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark(f64);
+
+impl Mark {
+    /// The bits of something that is no number; the lowest 32 say what it is.
+    const NONE: u64 = 0x7ff8_0001_0000_0000;
+    const MISSING: Mark = Mark(f64::from_bits(Mark::NONE | u32::MAX as u64));
+
+    fn named(code: u32) -> Mark {
+        Mark(f64::from_bits(Mark::NONE | u64::from(code)))
+    }
+
+    pub(crate) fn number(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+
+    pub(crate) fn category(self) -> Option<u32> {
+        let code = self.0.to_bits() as u32;
+        (self.0.is_nan() && code != u32::MAX).then_some(code)
+    }
 }
 
 impl Live {
@@ -235,16 +248,16 @@ struct Collect {
 impl Collect {
     fn mark(&mut self, value: &ScoreValue) -> Mark {
         match value {
-            ScoreValue::Number(x) => Mark::Number(*x),
-            ScoreValue::Bool(yes) => Mark::Number(f64::from(u8::from(*yes))),
-            ScoreValue::Missing => Mark::Missing,
+            ScoreValue::Number(x) => Mark(*x),
+            ScoreValue::Bool(yes) => Mark(f64::from(u8::from(*yes))),
+            ScoreValue::Missing => Mark::MISSING,
             ScoreValue::Category(name) => {
                 let next = self.marks.categories.len() as u32;
                 let code = *self.names.entry(name.clone()).or_insert(next);
                 if code == next {
                     self.marks.categories.push(name.clone());
                 }
-                Mark::Category(code)
+                Mark::named(code)
             }
         }
     }
@@ -275,7 +288,7 @@ impl Collect {
             let source = super::segment::source(first)?;
             for (place, number) in scores.places.iter().zip(numbers) {
                 if let Some(row) = rows.row(*place) {
-                    self.put(row, source, Mark::Number(*number));
+                    self.put(row, source, Mark(*number));
                 }
             }
             return Ok(());
@@ -290,9 +303,7 @@ impl Collect {
     }
 
     fn finish(mut self) -> Marks {
-        let used = self.slots.iter().filter(|slots| !slots.is_empty()).count();
         let marks = &mut self.marks;
-        marks.single = used <= 1;
         if marks.rows.windows(2).any(|pair| pair[0] >= pair[1]) {
             let mut order: Vec<u32> = (0..marks.rows.len() as u32).collect();
             order.sort_unstable_by_key(|&i| (marks.rows[i as usize], marks.sources[i as usize]));

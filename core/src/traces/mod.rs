@@ -14,6 +14,7 @@ pub(crate) mod bulk;
 mod fold;
 mod index;
 mod live;
+mod mend;
 mod prune;
 pub(crate) mod read;
 pub(crate) mod scores;
@@ -35,6 +36,7 @@ use crate::model::trace::TraceScore;
 
 pub(crate) use archive::Archive;
 pub(crate) use live::{Live, Mark, Marks, Names, Wanted, gather, scored_at_all};
+pub(crate) use mend::mend;
 pub use prune::Pruned;
 pub(crate) use prune::prune;
 

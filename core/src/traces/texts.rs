@@ -125,3 +125,17 @@ pub(super) fn remove(tx: &mut dyn Write, stream: u32, place: u64) -> Result<()> 
     }
     tx.delete(Space::Traces, layout::call_texts(stream, place).bytes())
 }
+
+/// Whether bytes are the texts of a call.
+pub(super) fn check(bytes: &[u8]) -> Result<()> {
+    let TextsRecord(texts) = decode(bytes)?;
+    texts.iter().flatten().try_for_each(|text| match text {
+        Text::Own(packed) => plain(packed).map(drop),
+        Text::Shared(_) => Ok(()),
+    })
+}
+
+/// Whether bytes are a text that calls share.
+pub(super) fn check_shared(bytes: &[u8]) -> Result<()> {
+    plain(&decode::<SharedText>(bytes)?.packed).map(drop)
+}

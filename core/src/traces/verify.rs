@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use super::scores::ScoreRecord;
 use super::segment::{Calls, Scores};
-use super::stream::{Shelf, Stream};
+use super::stream::{Info, Shelf, Stream};
 use super::{FactsRecord, LateScore, TraceRecord, damaged, index, read, scores, texts};
 use crate::codec::hash::fingerprint;
 use crate::codec::record::decode;
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
 use crate::model::name::{PromptName, TraceId};
+use crate::storage::entry::Kind;
 use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
 use crate::storage::layout;
 
@@ -21,12 +22,12 @@ pub(crate) struct Checked {
     pub(crate) scores: u64,
 }
 
-/// The content id of a version of a prompt.
-pub(crate) type VersionOf<'a> = &'a mut dyn FnMut(&PromptName, u32) -> Result<ContentId>;
+/// Whether a version of a prompt is there, with that content id.
+pub(crate) type IsVersion<'a> = &'a mut dyn FnMut(&PromptName, u32, ContentId) -> Result<bool>;
 
 /// Checks that every trace is whole, names a version that is there, and is found by its id; and that every score
 /// belongs to a trace.
-pub(crate) fn check(tx: &dyn Read, version: VersionOf<'_>) -> Result<Checked> {
+pub(crate) fn check(tx: &dyn Read, version: IsVersion<'_>) -> Result<Checked> {
     let mut checked = waiting(tx, version)?;
     let mut streams = Vec::new();
     scan_prefix(tx, Space::Traces, layout::streams().bytes(), Order::Ascending, &mut |key, value| {
@@ -46,7 +47,40 @@ pub(crate) fn check(tx: &dyn Read, version: VersionOf<'_>) -> Result<Checked> {
     Ok(checked)
 }
 
-fn waiting(tx: &dyn Read, version: VersionOf<'_>) -> Result<Checked> {
+/// Whether the bytes of an entry of the columns are what its kind says; entries of other kinds are not looked at.
+pub(crate) fn check_column(kind: Kind, value: &[u8]) -> Result<()> {
+    match kind {
+        Kind::Stream => decode::<Stream>(value).map(drop),
+        Kind::CallsInfo | Kind::ScoresInfo => decode::<Info>(value).map(drop),
+        Kind::Calls => Calls::decode(value).map(drop),
+        Kind::Scores => Scores::decode(value)?.visit(&mut |_| Ok(())),
+        Kind::LateScore => LateScore::read(value).map(drop),
+        Kind::CallTexts => texts::check(value),
+        Kind::SharedText => texts::check_shared(value),
+        Kind::IndexRun | Kind::IndexBlock => index::check(kind == Kind::IndexRun, value),
+        Kind::StreamName | Kind::ScoreComment => std::str::from_utf8(value).map(drop).map_err(damaged),
+        _ => Ok(()),
+    }
+}
+
+/// Segments and blocks of the index, from bytes whose digest fits: what a hostile file would hold.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn hostile(data: &[u8]) {
+    for (format, kind) in [(1, Kind::Calls), (2, Kind::Scores), (3, Kind::IndexBlock)] {
+        let mut sealed = vec![format];
+        sealed.extend_from_slice(data);
+        sealed.extend_from_slice(&crate::codec::hash::short_digest(&sealed));
+        let _ = check_column(kind, &sealed);
+        if let Ok(calls) = Calls::decode(&sealed) {
+            (0..calls.len()).for_each(|row| drop(calls.call(row)));
+        }
+    }
+    for kind in Kind::ALL {
+        let _ = check_column(kind, data);
+    }
+}
+
+fn waiting(tx: &dyn Read, version: IsVersion<'_>) -> Result<Checked> {
     let (mut texts, mut checked) = (0u64, Checked::default());
     scan_prefix(tx, Space::Traces, layout::traces().bytes(), Order::Ascending, &mut |_, value| {
         decode::<TraceRecord>(value)?;
@@ -91,8 +125,8 @@ fn waiting(tx: &dyn Read, version: VersionOf<'_>) -> Result<Checked> {
     Ok(checked)
 }
 
-fn same(version: VersionOf<'_>, prompt: &PromptName, number: u32, id: ContentId, trace: &str) -> Result<()> {
-    if version(prompt, number)? == id {
+fn same(version: IsVersion<'_>, prompt: &PromptName, number: u32, id: ContentId, trace: &str) -> Result<()> {
+    if version(prompt, number, id)? {
         return Ok(());
     }
     Err(damaged(format!("the trace {trace} names another content of {prompt} version {number}")))
@@ -103,7 +137,7 @@ fn check_stream(
     prompt: &PromptName,
     stream: &Stream,
     found: &HashMap<(u32, u64), u64>,
-    version: VersionOf<'_>,
+    version: IsVersion<'_>,
     checked: &mut Checked,
 ) -> Result<()> {
     let mut places = Vec::new();

@@ -23,7 +23,8 @@ use generate::{Rng, bytes_like, json_like, strange, text_like};
 
 /// How many cases each target has.
 const CASES: &[(&str, u64)] = &[
-    ("records", 36_000),
+    ("records", 30_000),
+    ("segments", 8_000),
     ("canonical", 6_000),
     ("template", 14_000),
     ("selector", 12_000),
@@ -165,6 +166,27 @@ fn records() {
             bytes_like(rng, &seeds[seed])
         },
         super::records,
+    );
+}
+
+#[test]
+fn segments() {
+    let dir = folder();
+    let is_column = |key: &[u8]| matches!(key.first(), Some(b'a' | b'b' | b'i'));
+    // Without the format in front and the digest behind, which the target puts there itself.
+    let seeds: Vec<Vec<u8>> = super::hostile::entries(&real_store(dir.path()))
+        .into_iter()
+        .filter(|(space, key, _)| *space == crate::storage::kv::Space::Traces && is_column(key))
+        .map(|(.., value)| value[1..value.len() - 8].to_vec())
+        .collect();
+    assert!(seeds.len() > 2, "the real store has columns");
+    run(
+        "segments",
+        |rng| {
+            let seed = rng.below(seeds.len());
+            bytes_like(rng, &seeds[seed])
+        },
+        super::segments,
     );
 }
 
