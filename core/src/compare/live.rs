@@ -214,7 +214,7 @@ impl Pile {
 
     /// Sorted, so that no figure depends on where a trace lies in the file.
     fn sort(&mut self) {
-        self.values.sort_unstable_by(f64::total_cmp);
+        stats::sort(&mut self.values);
     }
 
     fn range(&self) -> Option<(f64, f64)> {
@@ -383,12 +383,10 @@ pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) 
     }
     piles.iter_mut().for_each(Pile::sort);
     if groups.partition() {
-        // Sorted runs one behind the other: a merge sort only has to merge them.
+        all.values.reserve_exact(piles.iter().map(|pile| pile.values.len()).sum());
         piles.iter().for_each(|pile| all.values.extend_from_slice(&pile.values));
-        all.values.sort_by(f64::total_cmp);
-    } else {
-        all.sort();
     }
+    all.sort();
     // A source alone may lie outside of what the sources' means span.
     let observed = std::iter::once(&all).chain(&piles).filter_map(Pile::range);
     let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -429,6 +427,20 @@ fn pile_marks(
 ) {
     let wanted = |source: ScoreSource| question.source.is_none_or(|only| only == source);
     let whole = marks.sources.iter().all(|&source| wanted(source));
+    // A number on every trace, and every trace in one group: what most summaries are.
+    if whole && groups.partition() && marks.plain(live.rows()) {
+        let mut sizes = vec![0; piles.len()];
+        groups.of_row.iter().for_each(|&group| sizes[group as usize] += 1);
+        piles.iter_mut().zip(&sizes).for_each(|(pile, &size)| pile.values.reserve_exact(size));
+        for (mark, &group) in marks.values.iter().zip(&groups.of_row) {
+            piles[group as usize].values.extend(mark.number());
+        }
+        for (pile, size) in piles.iter_mut().zip(sizes) {
+            (pile.traces, pile.n) = (size as u64, size as u64);
+        }
+        (all.traces, all.n) = (live.rows() as u64, live.rows() as u64);
+        return;
+    }
     let (mut next, mut chosen) = (0, Vec::new());
     for (row, &version) in live.versions.iter().enumerate() {
         let from = next;

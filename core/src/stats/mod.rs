@@ -42,6 +42,7 @@ mod ppi;
 mod quantile;
 mod rates;
 mod repeats;
+mod sort;
 mod srm;
 mod srm_exact;
 mod stratified;
@@ -98,6 +99,7 @@ pub use rates::{
     paired_rates, wilson,
 };
 pub use repeats::{RepeatNoise, noise_floor, repeat_noise, repeat_variance};
+pub(crate) use sort::sort;
 pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub use sum::{MeanSd, mean_sd};

@@ -239,8 +239,9 @@ impl Rows<'_> {
 /// Collects marks: a later one of the same row and source takes the place of the earlier.
 struct Collect {
     marks: Marks,
-    /// For each source, where the mark of a row stands; 0 is nowhere.
-    slots: [Vec<u32>; ScoreSource::ALL.len()],
+    /// For each source, where the mark of a row stands; 0 is nowhere. Made when the rows stop to grow: until then
+    /// nothing can come twice.
+    slots: Option<Box<[Vec<u32>; ScoreSource::ALL.len()]>>,
     rows: usize,
     names: HashMap<String, u32>,
 }
@@ -263,21 +264,32 @@ impl Collect {
     }
 
     fn put(&mut self, row: u32, source: ScoreSource, mark: Mark) {
-        let slots = &mut self.slots[source as usize];
-        if slots.is_empty() {
-            slots.resize(self.rows, 0);
-        }
-        let Some(slot) = slots.get_mut(row as usize) else { return };
-        if let Some(at) = slot.checked_sub(1) {
-            if let Some(value) = self.marks.values.get_mut(at as usize) {
-                *value = mark;
-            }
+        if row as usize >= self.rows {
             return;
         }
-        self.marks.rows.push(row);
-        self.marks.sources.push(source);
-        self.marks.values.push(mark);
-        *slot = self.marks.rows.len() as u32;
+        let marks = &mut self.marks;
+        if self.slots.is_none() && marks.rows.last().is_some_and(|&last| row <= last) {
+            let mut slots: Box<[Vec<u32>; ScoreSource::ALL.len()]> = Box::default();
+            for (i, (row, source)) in (1..).zip(marks.rows.iter().zip(&marks.sources)) {
+                let slots = &mut slots[*source as usize];
+                slots.resize(self.rows, 0);
+                slots[*row as usize] = i;
+            }
+            self.slots = Some(slots);
+        }
+        if let Some(slots) = &mut self.slots {
+            let slots = &mut slots[source as usize];
+            slots.resize(self.rows, 0);
+            let slot = &mut slots[row as usize];
+            if let Some(at) = slot.checked_sub(1) {
+                marks.values[at as usize] = mark;
+                return;
+            }
+            *slot = marks.rows.len() as u32 + 1;
+        }
+        marks.rows.push(row);
+        marks.sources.push(source);
+        marks.values.push(mark);
     }
 
     fn segment(&mut self, rows: &Rows<'_>, scores: &Scores) -> Result<()> {
@@ -286,6 +298,9 @@ impl Collect {
             && scores.sources.iter().all(|&source| source == first)
         {
             let source = super::segment::source(first)?;
+            self.marks.rows.reserve(numbers.len());
+            self.marks.sources.reserve(numbers.len());
+            self.marks.values.reserve(numbers.len());
             for (place, number) in scores.places.iter().zip(numbers) {
                 if let Some(row) = rows.row(*place) {
                     self.put(row, source, Mark(*number));
@@ -315,6 +330,23 @@ impl Collect {
     }
 }
 
+impl Marks {
+    /// Whether each of so many rows has one mark, a number.
+    pub(crate) fn plain(&self, rows: usize) -> bool {
+        self.rows.len() == rows
+            && self.rows.iter().zip(0..).all(|(&row, i)| row == i)
+            && self.values.iter().all(|mark| mark.number().is_some())
+    }
+}
+
+/// The scores of a metric as they lie in the file: to unpack them needs no look into the store.
+#[derive(Default)]
+pub(crate) struct Packed {
+    segments: Vec<Vec<u8>>,
+    /// Those that wait, in their order: the row, the source, the value.
+    waiting: Vec<(u32, ScoreSource, ScoreValue)>,
+}
+
 impl Live {
     /// A metric's scores on these calls.
     pub(crate) fn marks<T: Read + ?Sized>(
@@ -322,19 +354,23 @@ impl Live {
         archive: &Archive<'_, T>,
         metric: &MetricName,
     ) -> Result<Marks> {
-        let mut collect = Collect {
-            marks: Marks::default(),
-            slots: Default::default(),
-            rows: self.rows(),
-            names: HashMap::new(),
-        };
+        self.unpack(&self.packed(archive, metric)?)
+    }
+
+    /// The same, before it is unpacked.
+    pub(crate) fn packed<T: Read + ?Sized>(
+        &self,
+        archive: &Archive<'_, T>,
+        metric: &MetricName,
+    ) -> Result<Packed> {
+        let mut packed = Packed::default();
         let rows = Rows::of(&self.places);
         let (least, most) = (self.places.first(), self.places.last());
         let shelf = Shelf::Scores(self.stream, metric.as_str());
         for (number, info) in shelf.list(archive.tx)? {
             if least.is_some_and(|least| *least <= info.last) && most.is_some_and(|most| info.first <= *most)
             {
-                collect.segment(&rows, &Scores::decode_light(&shelf.read(archive.tx, number)?)?)?;
+                packed.segments.push(shelf.read(archive.tx, number)?);
             }
         }
         let late = layout::late_scores_of(self.stream);
@@ -344,8 +380,7 @@ impl Live {
             if score.metric == *metric
                 && let Some(row) = rows.row(place)
             {
-                let mark = collect.mark(&score.value);
-                collect.put(row, score.source, mark);
+                packed.waiting.push((row, score.source, score.value));
             }
             Ok(Flow::Continue)
         })?;
@@ -354,10 +389,24 @@ impl Live {
             scan_prefix(archive.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
                 let (.., from) =
                     layout::in_trace_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
-                let mark = collect.mark(&decode::<ScoreRecord>(value)?.value);
-                collect.put(*row, scores::source(from)?, mark);
+                let value = decode::<ScoreRecord>(value)?.value;
+                packed.waiting.push((*row, scores::source(from)?, value));
                 Ok(Flow::Continue)
             })?;
+        }
+        Ok(packed)
+    }
+
+    pub(crate) fn unpack(&self, packed: &Packed) -> Result<Marks> {
+        let mut collect =
+            Collect { marks: Marks::default(), slots: None, rows: self.rows(), names: HashMap::new() };
+        let rows = Rows::of(&self.places);
+        for segment in &packed.segments {
+            collect.segment(&rows, &Scores::decode_light(segment)?)?;
+        }
+        for (row, source, value) in &packed.waiting {
+            let mark = collect.mark(value);
+            collect.put(*row, *source, mark);
         }
         Ok(collect.finish())
     }
@@ -369,6 +418,9 @@ pub(crate) fn scored_at_all<T: Read + ?Sized>(
     prompt: &PromptName,
     metric: &MetricName,
 ) -> Result<bool> {
+    if !Shelf::Scores(archive.stream(prompt)?, metric.as_str()).list(archive.tx)?.is_empty() {
+        return Ok(true);
+    }
     let live = gather(archive, prompt, Wanted::default())?;
-    Ok(!live.marks(archive, metric)?.rows.is_empty())
+    Ok(!live.packed(archive, metric)?.waiting.is_empty())
 }

@@ -35,7 +35,7 @@ use crate::model::time::Timestamp;
 use crate::model::trace::TraceScore;
 
 pub(crate) use archive::Archive;
-pub(crate) use live::{Live, Mark, Marks, Names, Wanted, gather, scored_at_all};
+pub(crate) use live::{Live, Mark, Marks, Names, Packed, Wanted, gather, scored_at_all};
 pub(crate) use mend::mend;
 pub use prune::Pruned;
 pub(crate) use prune::prune;

@@ -160,7 +160,7 @@ fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
     // The long run, see tests/README.md, takes a larger store.
     let long = std::env::var_os("TRIALPLATE_HOSTILE").is_some();
     crate::fuzzing::real::fill(&store, if long { 48 } else { 10 });
-    let before = told(&store);
+    let (before, all) = (told(&store), entries(&store));
     store.close().unwrap();
     let whole = std::fs::read(&path).unwrap();
     let pages = whole.len() / 4096;
@@ -225,7 +225,7 @@ fn whatever_page_is_damaged_it_is_seen_and_the_rest_is_saved() {
                 let inside = |left: &super::Left| {
                     left.part == part
                         && (left.key == super::shown(key)
-                            || left.what.is_none() && in_stretch(key, left, &before, *space))
+                            || left.what.is_none() && in_stretch(key, left, &all, *space))
                 };
                 assert!(
                     saved.left.iter().any(inside),

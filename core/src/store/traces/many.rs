@@ -23,7 +23,7 @@ use crate::storage::kv::{Read, Write};
 use crate::storage::log::{Author, append};
 use crate::store::Store;
 use crate::traces::read::Span;
-use crate::traces::{self, Archive, Live, Marks, Pruned, Wanted, bulk, scores, write};
+use crate::traces::{self, Archive, Live, Packed, Pruned, Wanted, bulk, scores, write};
 
 /// So many of one kind are taken in one call.
 const MOST: usize = 100_000;
@@ -233,18 +233,17 @@ impl Store {
             let archive = Archive::new(tx);
             let live = traces::gather(&archive, &prompt, wanted)?;
             let labels = labels::all(tx, &prompt)?;
-            let mut asked: Vec<(Question, Option<Marks>)> = Vec::new();
+            let mut asked: Vec<(Question, Option<Packed>)> = Vec::new();
             for metric in names {
                 let figure = Figure::of(metric.as_str()).is_some();
                 let config = if figure { None } else { metrics::read(tx, &metric)? };
-                let marks = if figure { None } else { Some(live.marks(&archive, &metric)?) };
-                let known = config.is_some() || marks.as_ref().is_none_or(|marks| !marks.rows.is_empty());
-                if !known && !traces::scored_at_all(&archive, &prompt, &metric)? {
+                let packed = if figure { None } else { Some(live.packed(&archive, &metric)?) };
+                if !figure && config.is_none() && !traces::scored_at_all(&archive, &prompt, &metric)? {
                     return Err(Error::MetricNotFound { metric: metric.to_string() });
                 }
                 let (prompt, labels) = (prompt.clone(), labels.clone());
                 let (source, by) = (filter.source, filter.by);
-                asked.push((Question { prompt, metric, config, source, by, labels }, marks));
+                asked.push((Question { prompt, metric, config, source, by, labels }, packed));
             }
             Ok((live, asked))
         })?;
@@ -358,24 +357,24 @@ pub(super) fn ranked(
 }
 
 /// Each metric on a thread of its own, as far as there are processors.
-fn summarise_all(live: &Live, asked: Vec<(Question, Option<Marks>)>) -> Result<Vec<LiveSummary>> {
+fn summarise_all(live: &Live, asked: Vec<(Question, Option<Packed>)>) -> Result<Vec<LiveSummary>> {
+    let one = |question: Question, packed: Option<Packed>| {
+        let marks = packed.map(|packed| live.unpack(&packed)).transpose()?;
+        summarise(question, live, marks.as_ref())
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(asked.len());
     if threads < 2 || live.rows() * asked.len() < WORTH_A_THREAD {
-        return asked
-            .into_iter()
-            .map(|(question, marks)| summarise(question, live, marks.as_ref()))
-            .collect();
+        return asked.into_iter().map(|(question, packed)| one(question, packed)).collect();
     }
-    let mut shares: Vec<Vec<(usize, Question, Option<Marks>)>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut shares: Vec<Vec<(usize, Question, Option<Packed>)>> = (0..threads).map(|_| Vec::new()).collect();
     for (i, (question, marks)) in asked.into_iter().enumerate() {
         shares[i % threads].push((i, question, marks));
     }
-    let one = |(i, question, marks): (usize, Question, Option<Marks>)| {
-        Ok((i, summarise(question, live, marks.as_ref())?))
+    let work = |share: Vec<(usize, Question, Option<Packed>)>| {
+        share.into_iter().map(|(i, q, packed)| Ok((i, one(q, packed)?))).collect::<Result<Vec<_>>>()
     };
-    let work = |share: Vec<_>| share.into_iter().map(one).collect::<Result<Vec<_>>>();
     let mut made = std::thread::scope(|scope| {
-        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || work(share))).collect();
+        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| work(share))).collect();
         let mut made: Vec<(usize, LiveSummary)> = Vec::new();
         for thread in started {
             match thread.join() {
