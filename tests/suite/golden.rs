@@ -78,3 +78,71 @@ fn every_golden_file_is_read_to_the_last_hash() {
     }
     assert!(seen >= 1, "the golden files are gone");
 }
+
+/// Every page of all traces, and the summary, as `make_traces.py` wrote them down.
+fn traces(store: &Store) -> Value {
+    let summary = json!({"prompt": "billing/answer", "metric": "quality", "by": "version"});
+    json!({
+        "traces": call(store, "traces", json!({"limit": 1000}))["traces"],
+        "summary": call(store, "summary", summary),
+    })
+}
+
+/// Equal, but for the last bits of what is added up in another order.
+fn near(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            (a - b).abs() <= 1e-12 * a.abs().max(1.0)
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| near(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+#[test]
+fn traces_of_format_1_are_read_and_move_to_the_columns() {
+    let path = folder().join("format-1-traces.db");
+    let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(expected["traces"].as_array().unwrap().len(), 40);
+    let bytes = std::fs::read(&path).unwrap();
+    let store = OpenOptions::new().read_only(true).open(&path).unwrap();
+    assert!(near(&traces(&store), &expected));
+    assert!(store.verify().unwrap().ok);
+    store.close().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed the file");
+
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.tp");
+    std::fs::copy(&path, &copy).unwrap();
+    // So many more that what waited moves, and then only the old ones are left.
+    let store = Store::open(&copy).unwrap();
+    for n in 0..1_100 {
+        let log = json!({"prompt": "billing/answer", "version": 1, "trace_id": format!("new-{n}"), "at": "2030-01-01T00:00:00Z"});
+        call(&store, "log", log);
+    }
+    call(&store, "flush", json!({}));
+    let until = |page: Value| -> Vec<Value> {
+        page["traces"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|t| !t["trace_id"].as_str().unwrap().starts_with("new-"))
+            .cloned()
+            .collect()
+    };
+    let old = call(&store, "traces", json!({"limit": 1000, "until": "2029-01-01T00:00:00Z"}));
+    assert_eq!(Value::from(until(old)), expected["traces"], "to the last byte");
+    let id = expected["traces"][7]["trace_id"].clone();
+    let again = json!({"prompt": "billing/answer", "version": 1, "trace_id": id});
+    let again = store.call("log_many", &json!({"calls": [again]}).to_string());
+    assert_eq!(again.unwrap_err().code(), "trace-exists", "it is found by its id");
+    call(&store, "score", json!({"trace_id": id, "metric": "quality", "value": 5, "durable": true}));
+    let report = store.verify().unwrap();
+    assert!(report.ok, "{:?}", report.broken);
+    assert_eq!(report.traces, 1_140);
+}

@@ -81,16 +81,26 @@ pub fn cuped(a: (&[f64], &[Option<f64>]), b: (&[f64], &[Option<f64>]), alpha: f6
     }
     let centre = mean(&all);
     let theta = if 2 * all.len() >= units { slope(a, centre, b) } else { 0.0 };
-    if !theta.is_finite() {
+    let unusable = |mut found: Cuped| -> Result<Cuped> {
         found.test = welch(&[f64::NAN], &[], alpha)?;
         (found.test.n_a, found.test.n_b) = (a.0.len(), b.0.len());
-        return Ok(found);
+        (found.theta, found.used) = (None, false);
+        Ok(found)
+    };
+    if !theta.is_finite() {
+        return unusable(found);
     }
     found.theta = Some(theta);
     found.used = theta != 0.0;
     if found.used {
         let adjusted = |arm| adjusted(arm, centre, theta);
         found.test = welch_from_moments(&adjusted(a), &adjusted(b), alpha);
+        // Scores at the end of what a double holds: no figure is better than an infinite one.
+        let test = &found.test;
+        let figures = [test.diff, test.se, test.t, test.mean_a, test.mean_b, test.ci_low, test.ci_high];
+        if figures.into_iter().flatten().any(|x| !x.is_finite()) {
+            return unusable(found);
+        }
     }
     found.variance_ratio = match (found.test.se, plain.se) {
         (Some(after), Some(before)) => Some((after / before) * (after / before)),

@@ -106,7 +106,7 @@ impl Examined {
     pub(crate) fn check_record(&self) -> Result<()> {
         let record = self.read(|tx| tx.get(Space::Refs, super::open::record_key().bytes()))?;
         match record {
-            Some(record) => parse_record(&record, self.place.text()),
+            Some(record) => parse_record(&record, self.place.text()).map(drop),
             None => Err(Error::NotAStore { path: self.place.text() }),
         }
     }

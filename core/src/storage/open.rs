@@ -29,7 +29,9 @@ const NEW_FILE: u64 = 73_728;
 
 /// The store's record: the text, the format, and an id of its own.
 const RECORD: &[u8] = b"trialplate store\n";
-const FORMAT: u32 = 1;
+/// 2: production calls move to columns. What format 1 has is read as it is, and moves there when calls are logged; so a
+/// file of format 1 only has to say that it may have them now, which older versions would not see.
+const FORMAT: u32 = 2;
 
 /// The record's key: tag 0, which no other key has.
 pub(super) fn record_key() -> Key {
@@ -145,15 +147,21 @@ pub(super) fn open(door: Door, options: &EngineOptions) -> Result<Shared> {
     Ok(shared)
 }
 
-/// Whether the store's record is one, and of a format that we can read.
-pub(super) fn parse_record(record: &[u8], path: String) -> Result<()> {
+/// The format that the store's record says, if it is one that we can read.
+pub(super) fn parse_record(record: &[u8], path: String) -> Result<u32> {
     let rest = record.strip_prefix(RECORD).and_then(|rest| rest.first_chunk::<4>());
     let Some(format) = rest else { return Err(Error::NotAStore { path }) };
     let found = u32::from_be_bytes(*format);
     if found > FORMAT {
         return Err(Error::NewerFormat { path, found, supported: FORMAT });
     }
-    Ok(())
+    Ok(found)
+}
+
+/// The record of a store of another format, as this format has it: the id stays.
+fn raised(record: &[u8]) -> Vec<u8> {
+    let id = record.get(RECORD.len() + 4..).unwrap_or_default();
+    [RECORD, &FORMAT.to_be_bytes(), id].concat()
 }
 
 /// Reads the store's record, and writes it into a file that is wholly new.
@@ -167,7 +175,17 @@ fn admit(shared: &Shared, read_only: bool, patience: Patience) -> Result<()> {
         })?;
         match record {
             Some(record) => {
-                return parse_record(&record, path);
+                if parse_record(&record, path)? == FORMAT || read_only {
+                    return Ok(());
+                }
+                return shared.write(patience, move |tx| {
+                    // Another process may have raised it, further than we know.
+                    let key = record_key();
+                    match tx.get(Space::Refs, key.bytes())? {
+                        Some(now) if now == record => tx.put(Space::Refs, key.bytes(), &raised(&record)),
+                        _ => Ok(()),
+                    }
+                });
             }
             None if !bare => return Err(Error::NotAStore { path }),
             None if read_only => {

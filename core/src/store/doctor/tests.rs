@@ -98,7 +98,7 @@ fn what_is_no_store_is_named() {
     }
     std::fs::remove_file(&path).unwrap();
     let store = Store::open(&path).unwrap();
-    let record = [&b"trialplate store\n"[..], &2u32.to_be_bytes(), &[0; 16]].concat();
+    let record = [&b"trialplate store\n"[..], &3u32.to_be_bytes(), &[0; 16]].concat();
     let key = crate::storage::keys::Key::new(0).text("store");
     store.engine.write(move |tx| tx.put(Space::Refs, key.bytes(), &record)).unwrap();
     store.close().unwrap();
