@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures W1, W2, W3, W4, W5, W7 and W9 with the peers beside us, in one run, and prints the ratios.
+"""Measures W1 to W7 and W9 with the peers beside us, in one run, and prints the ratios.
 
     python3 tests/bench/run.py [--quick] [--write-readme] [W1 W3 ...]
 
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BENCH = ROOT / "target" / "bench"
 PACKAGE = ROOT / "bindings" / "python" / "python"
-PYTHON_PEERS = ["lmdb", "langfuse", "jinja2", "duckdb", "mlflow"]
+PYTHON_PEERS = ["lmdb", "langfuse", "jinja2", "duckdb", "pyarrow", "mlflow"]
 NODE_PEERS = ["@langfuse/client", "@langfuse/core", "@opentelemetry/api", "mustache", "lmdb"]
 ROWS = []
 
@@ -256,6 +256,13 @@ def w5(folder, quick):
         work(folder, quick, say)
 
 
+def w6(folder, quick):
+    """Also W5 in batches: the scores that it sums up have to go in first."""
+    import scores
+
+    scores.batches(folder, quick, row)
+
+
 def w7(folder, quick):
     import jinja2
     import trialplate
@@ -348,7 +355,7 @@ def main():
     options = parser.parse_args()
     enter_environment()
     sys.path.insert(0, str(HERE))
-    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W7": w7, "W9": w9}
+    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6, "W7": w7, "W9": w9}
     with tempfile.TemporaryDirectory(dir=BENCH) as folder:
         for name, measure in works.items():
             if not options.works or name in options.works:
