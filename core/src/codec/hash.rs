@@ -121,9 +121,14 @@ pub(crate) fn wide_digest(bytes: &[u8]) -> [u8; 16] {
     digest
 }
 
-/// A number that stands for a text in an index. Whoever finds one compares the text itself.
-pub(crate) fn fingerprint(text: &str) -> u64 {
-    u64::from_be_bytes(short_digest(text.as_bytes()))
+/// What stands for a text in an index: 96 bits of its digest, the first 64 to sort by.
+///
+/// Two of ten million texts share one with a chance of 1 in 10^15; whoever wants two that do needs 2^48 tries.
+pub(crate) fn fingerprint(text: &str) -> (u64, u32) {
+    let digest = blake3::hash(text.as_bytes());
+    let (first, rest) = digest.as_bytes().split_at(8);
+    let first = first.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    (first, rest.first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
 }
 
 /// An immutable thing as it is stored: its id, and the bytes under it (the domain's byte, then the text).

@@ -51,26 +51,8 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
         }
     }
 
-    /// Where each of some calls lies, if it lies in the columns.
-    pub(super) fn locate(&self, ids: &[&str]) -> Result<Vec<Option<(u32, u64)>>> {
-        let mut places = Vec::with_capacity(ids.len());
-        for (id, candidates) in ids.iter().zip(index::find(self.tx, ids)?) {
-            let mut place = None;
-            for (stream, candidate) in candidates {
-                if let Some((calls, row)) = self.segment(stream, candidate)?
-                    && calls.ids.get(row) == *id
-                {
-                    place = Some((stream, candidate));
-                    break;
-                }
-            }
-            places.push(place);
-        }
-        Ok(places)
-    }
-
     pub(super) fn locate_one(&self, id: &TraceId) -> Result<Option<(u32, u64)>> {
-        Ok(self.locate(&[id.as_str()])?.pop().flatten())
+        Ok(index::find(self.tx, &[id.as_str()])?.pop().flatten())
     }
 
     pub(super) fn listed(&self, stream: u32) -> Result<Listed> {
@@ -99,20 +81,14 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
         Ok(calls)
     }
 
-    /// The segment and the row of a place.
-    fn segment(&self, stream: u32, place: u64) -> Result<Option<(Rc<Calls>, usize)>> {
+    pub(super) fn call(&self, stream: u32, place: u64) -> Result<Option<Call>> {
         let listed = self.listed(stream)?;
         let at = listed.partition_point(|(_, info)| info.last < place);
         let Some((number, _)) = listed.get(at).filter(|(_, info)| info.first <= place) else {
             return Ok(None);
         };
         let calls = self.whole(stream, *number)?;
-        let row = calls.places.binary_search(&place).ok();
-        Ok(row.map(|row| (calls, row)))
-    }
-
-    pub(super) fn call(&self, stream: u32, place: u64) -> Result<Option<Call>> {
-        self.segment(stream, place)?.map(|(calls, row)| calls.call(row)).transpose()
+        calls.places.binary_search(&place).ok().map(|row| calls.call(row)).transpose()
     }
 
     fn metrics(&self, stream: u32) -> Result<Rc<Vec<(String, Vec<(u64, Info)>)>>> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::fold::{self, Piles};
 use super::segment::{Call, Calls};
 use super::stream::{self, Stream};
-use super::{Archive, scores, texts, write};
+use super::{index, scores, texts, write};
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
 use crate::model::name::{MetricName, PromptName, TraceId};
@@ -45,7 +45,7 @@ pub(crate) fn log(
     logged: Vec<Logged>,
 ) -> Result<()> {
     let new: Vec<&str> = logged.iter().map(|logged| logged.draft.id.as_str()).collect();
-    let known = Archive::new(&*tx).locate(&new)?;
+    let known = index::find(&*tx, &new)?;
     let (mut ids, waits) = (HashSet::with_capacity(new.len()), any_waits(&*tx)?);
     for (Logged { draft, .. }, known) in logged.iter().zip(&known) {
         let there = known.is_some() || !ids.insert(draft.id.as_str());
@@ -128,7 +128,7 @@ pub(crate) fn score(
     given: Vec<(usize, usize, NewScore)>,
 ) -> Result<()> {
     let ids: Vec<&str> = traces.iter().map(TraceId::as_str).collect();
-    let places = Archive::new(&*tx).locate(&ids)?;
+    let places = index::find(&*tx, &ids)?;
     let mut by_stream: HashMap<u32, Vec<(u64, usize, NewScore)>> = HashMap::new();
     for (trace, metric, score) in given {
         let (Some(id), Some(name)) = (traces.get(trace), metrics.get(metric)) else { continue };

@@ -2,8 +2,7 @@
 //!
 //! Invariants: each batch of calls adds a run, sorted by the ids' fingerprints; eight runs of a level are merged into one
 //! of the next, so there are few, and writing stays sequential however random the ids are; equal fingerprints stand
-//! in one block; a filter says what a run surely does not have. An entry may name a place that nobody has any more: who
-//! asks looks at the place, and compares the id.
+//! in one block; a filter says what a run surely does not have; every entry names a place that a call has.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +34,8 @@ struct Run {
 }
 record!(Run, 67, "run of the index of traces");
 
-/// An entry: the fingerprint, the stream, the place.
-pub(super) type Entry = (u64, u32, u64);
+/// An entry: the fingerprint in two parts, the stream, the place.
+pub(super) type Entry = (u64, u32, u32, u64);
 
 fn damaged(reason: &str) -> Error {
     Error::DamagedRecord { record: NAME, reason: reason.to_owned() }
@@ -64,17 +63,19 @@ fn block_bytes(entries: &[Entry]) -> Vec<u8> {
     writer.number(entries.len() as u64);
     writer.ints(&column(|entry| entry.0));
     writer.ints(&column(|entry| entry.1.into()));
-    writer.ints(&column(|entry| entry.2));
+    writer.ints(&column(|entry| entry.2.into()));
+    writer.ints(&column(|entry| entry.3));
     writer.finish()
 }
 
 fn read_block(bytes: &[u8]) -> Result<Vec<Entry>> {
     let mut reader = Reader::new(NAME, FORMAT, bytes)?;
     let n = reader.rows()?;
-    let (prints, streams, places) = (reader.ints(n)?, reader.ints(n)?, reader.ints(n)?);
+    let (prints, checks) = (reader.ints(n)?, reader.ints(n)?);
+    let (streams, places) = (reader.ints(n)?, reader.ints(n)?);
     reader.end()?;
-    let entries = prints.into_iter().zip(streams).zip(places);
-    Ok(entries.map(|((print, stream), place)| (print, stream as u32, place)).collect())
+    let entries = prints.into_iter().zip(checks).zip(streams.into_iter().zip(places));
+    Ok(entries.map(|((print, check), (of, place))| (print, check as u32, of as u32, place)).collect())
 }
 
 /// Writes one run, block by block.
@@ -142,7 +143,11 @@ impl Build {
 
 /// Adds the places of calls.
 pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> Result<()> {
-    let mut entries: Vec<Entry> = calls.iter().map(|(id, place)| (fingerprint(id), stream, *place)).collect();
+    let entry = |(id, place): &(String, u64)| {
+        let (print, check) = fingerprint(id);
+        (print, check, stream, *place)
+    };
+    let mut entries: Vec<Entry> = calls.iter().map(entry).collect();
     entries.sort_unstable();
     let mut known = runs(tx)?;
     let number = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
@@ -254,14 +259,15 @@ pub(super) fn retain(tx: &mut dyn Write, wanted: &mut dyn FnMut(&Entry) -> Resul
     Ok(())
 }
 
-/// The places that each id may have, as a stream and a place.
-pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Vec<(u32, u64)>>> {
-    let mut found = vec![Vec::new(); ids.len()];
+/// The stream and the place of each id that has one.
+pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Option<(u32, u64)>>> {
+    let mut found = vec![None; ids.len()];
     let runs = runs(tx)?;
     if runs.is_empty() {
         return Ok(found);
     }
-    let mut prints: Vec<(u64, usize)> = ids.iter().enumerate().map(|(i, id)| (fingerprint(id), i)).collect();
+    let mut prints: Vec<((u64, u32), usize)> =
+        ids.iter().enumerate().map(|(i, id)| (fingerprint(id), i)).collect();
     prints.sort_unstable();
     for (_, run, entries) in runs {
         let size = entries as usize * FILTER_BITS / 8;
@@ -271,7 +277,7 @@ pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Vec<(u
         };
         // The block that was looked into last, and where it began.
         let mut block: Option<(u64, Vec<Entry>)> = None;
-        for (print, i) in &prints {
+        for ((print, check), i) in &prints {
             let passes = filter.as_ref().is_none_or(|filter| {
                 let bits = filter.len() as u64 * 8;
                 (0..FILTER_PROBES)
@@ -299,8 +305,10 @@ pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Vec<(u
             }
             let Some((_, entries)) = &block else { continue };
             let from = entries.partition_point(|entry| entry.0 < *print);
-            let same = entries[from..].iter().take_while(|entry| entry.0 == *print);
-            found[*i].extend(same.map(|(_, stream, place)| (*stream, *place)));
+            let mut same = entries[from..].iter().take_while(|entry| entry.0 == *print);
+            if let Some((.., stream, place)) = same.find(|entry| entry.1 == *check) {
+                found[*i] = Some((*stream, *place));
+            }
         }
     }
     Ok(found)

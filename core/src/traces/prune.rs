@@ -107,7 +107,7 @@ pub(crate) fn prune(
         }
         pruned.scores += prune_scores(tx, &mut stream, &gone)?;
         let number = stream.number;
-        index::retain(tx, &mut |(_, of, place)| Ok(*of != number || !gone.contains(place)))?;
+        index::retain(tx, &mut |(.., of, place)| Ok(*of != number || !gone.contains(place)))?;
     }
     stream::save(tx, prompt, &stream)?;
     Ok(pruned)

@@ -36,9 +36,9 @@ pub(crate) fn check(tx: &dyn Read, version: IsVersion<'_>) -> Result<Checked> {
         Ok(Flow::Continue)
     })?;
     // Where each fingerprint points; what it points to must be there.
-    let mut places: HashMap<(u32, u64), u64> = HashMap::new();
-    index::visit(tx, &mut |(print, stream, place)| {
-        places.insert((*stream, *place), *print);
+    let mut places: HashMap<(u32, u64), (u64, u32)> = HashMap::new();
+    index::visit(tx, &mut |(print, check, stream, place)| {
+        places.insert((*stream, *place), (*print, *check));
         Ok(())
     })?;
     for (prompt, stream) in &streams {
@@ -136,7 +136,7 @@ fn check_stream(
     tx: &dyn Read,
     prompt: &PromptName,
     stream: &Stream,
-    found: &HashMap<(u32, u64), u64>,
+    found: &HashMap<(u32, u64), (u64, u32)>,
     version: IsVersion<'_>,
     checked: &mut Checked,
 ) -> Result<()> {

@@ -67,12 +67,29 @@ fn a_newer_format_is_refused_by_its_number() {
     let engine = open(&place.path);
     let mut record = get(&engine, record_key().bytes()).unwrap();
     let number = record.len() - 16 - 1;
-    assert_eq!(record[number], 1);
-    record[number] = 2;
+    assert_eq!(record[number], 2);
+    record[number] = 3;
     put(&engine, record_key().bytes(), record).unwrap();
     engine.close().unwrap();
     let error = Engine::open(&place.path, options(false, 50)).err().unwrap();
-    assert!(matches!(error, crate::Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+    assert!(matches!(error, crate::Error::NewerFormat { found: 3, supported: 2, .. }), "{error}");
+}
+
+#[test]
+fn an_older_format_is_raised_by_the_first_who_may_write_and_keeps_its_id() {
+    let place = place();
+    let engine = open(&place.path);
+    let new = get(&engine, record_key().bytes()).unwrap();
+    let mut old = new.clone();
+    old[new.len() - 16 - 1] = 1;
+    put(&engine, record_key().bytes(), old.clone()).unwrap();
+    engine.close().unwrap();
+    let reader = Engine::open(&place.path, options(true, 50)).unwrap();
+    assert_eq!(get(&reader, record_key().bytes()).unwrap(), old, "who only reads changes nothing");
+    reader.close().unwrap();
+    let engine = open(&place.path);
+    assert_eq!(get(&engine, record_key().bytes()).unwrap(), new);
+    engine.close().unwrap();
 }
 
 #[test]
