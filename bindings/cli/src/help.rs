@@ -61,7 +61,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "compare",
         ],
     ),
-    ("Production", &["log", "score", "flush", "trace", "traces"]),
+    (
+        "Production",
+        &["log", "score", "log-many", "score-many", "flush", "trace", "traces", "summaries", "prune"],
+    ),
     (
         "Experiments",
         &[
