@@ -777,6 +777,27 @@ export interface LogOptions {
   /** The prompt's name, if the version is a number or an id. */
   prompt?: string;
 }
+/** A call that is logged with others, and the scores that it has from the beginning. */
+export interface LoggedCall extends Omit<LogOptions, 'durable'> {
+  version: VersionInput;
+  scores?: Record<string, Score>;
+  /** Of the scores. @default "code" */
+  source?: ScoreSource;
+}
+/** A score that is given with others. */
+export interface GivenScore extends Omit<ScoreOptions, 'durable'> {
+  traceId: string | Trace;
+  metric: string;
+  /** null: it could not be read. */
+  value: Score;
+}
+export interface Pruned {
+  /** How many went, and `scores` with them. */
+  traces: number;
+  scores: number;
+  /** Older traces that stayed, by the experiment that has no conclusion yet. */
+  kept: Record<string, number>;
+}
 export interface ScoreOptions {
   /** @default "code" */
   source?: ScoreSource;
@@ -829,11 +850,15 @@ export interface TraceFilter {
   until?: TimeInput;
   /** At most so many, up to 1,000. @default 100 */
   limit?: number;
-  /** The `next` of the page before. */
+  /** The `next` of the page before. A ranking has one page. */
   cursor?: string;
+  /** The highest and the lowest are those of one prompt. @default "newest" */
+  order?: 'newest' | 'highest' | 'lowest';
+  /** What `highest` and `lowest` are of: a metric, or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`. */
+  metric?: string;
 }
 export interface TracePage {
-  /** Newest first. */
+  /** Newest first, or as the ranking says. */
   traces: Trace[];
   /** The cursor of the next page; null if this is the last one. */
   next: string | null;
@@ -1404,6 +1429,15 @@ export class Store {
   /** Scores a trace; null is a score that could not be read. Returns as `log` does. */
   score(trace: string | Trace, metric: string, value: Score, options?: ScoreOptions): void;
   scoreAsync(trace: string | Trace, metric: string, value: Score, options?: ScoreOptions): Promise<void>;
+  /** Logs up to 100,000 calls, all of them or none, and gives the traces' ids in their order. Durable when it returns. */
+  logMany(calls: Iterable<LoggedCall>): string[];
+  logManyAsync(calls: Iterable<LoggedCall>): Promise<string[]>;
+  /** Scores up to 100,000 times, all of it or nothing, and gives the number of scores. Durable when it returns. */
+  scoreMany(scores: Iterable<GivenScore>): number;
+  scoreManyAsync(scores: Iterable<GivenScore>): Promise<number>;
+  /** Removes calls that were made before a moment, but for those of an experiment without a conclusion. */
+  prune(options: { before: TimeInput; prompt?: string }): Pruned;
+  pruneAsync(options: { before: TimeInput; prompt?: string }): Promise<Pruned>;
   /** Waits until everything that `log` and `score` were asked for is durable; throws the first error found meanwhile. */
   flush(): void;
   flushAsync(): Promise<void>;
@@ -1411,8 +1445,12 @@ export class Store {
   recorder(): RecorderStats;
   trace(trace: string | Trace): Trace;
   traces(filter?: TraceFilter): TracePage;
+  /** All traces that `traces` finds, newest first; never more than a page of them in memory. */
+  iterTraces(filter?: Omit<TraceFilter, 'limit' | 'cursor' | 'order' | 'metric'>): Generator<Trace, void, undefined>;
   /** One metric of a prompt in production; also `latency_ms`, `cost_usd`, `tokens_in` and `tokens_out`. */
   summary(prompt: string, metric: string, options?: SummaryOptions): LiveSummary;
+  /** Several metrics, read in one state of the store. */
+  summaries(prompt: string, metrics: Iterable<string>, options?: SummaryOptions): LiveSummary[];
 
   /** Registers a canary; the same again is the one that is there. With nothing but a name, looks one up. */
   canary(name: string, options?: CanaryOptions): Canary;

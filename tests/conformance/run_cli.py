@@ -12,7 +12,7 @@ from pathlib import Path
 from scenarios import ROOT, Failed, Mismatch, parser, play, report, scenarios
 
 #: Lists that are printed as JSON lines.
-LINES = {"dataset_items": "items", "pending": "items", "rows": "rows", "events": "events"}
+LINES = {"dataset_items": "items", "pending": "items", "rows": "rows", "events": "events", "log_many": "trace_ids"}
 #: A result that says fail or cannot-tell is a result all the same.
 RESULTS = {0, 1, 3}
 
@@ -215,6 +215,14 @@ def summary(args):
     return names("prompt", "metric", by=text, version=version, experiment=text, since=text, until=text, source=text)(args)
 
 
+def summaries(args):
+    (prompt, metrics), rest = take(args, "prompt", "metrics")
+    if not metrics:
+        raise ByName
+    flags = options(rest, by=text, version=version, experiment=text, since=text, until=text, source=text)
+    return positional(flags, prompt, *metrics)
+
+
 def experiment(args):
     (name,), rest = take(args, "name")
     if rest.get("n_planned", 0) < 0:
@@ -307,7 +315,12 @@ VERBS = {
     "flush": names(),
     "recorder": names(),
     "trace": names("trace_id"),
-    "traces": optional("prompt", version=version, label=text, user=text, experiment=text, since=text, until=text, limit=text, cursor=text),
+    "traces": optional("prompt", version=version, label=text, user=text, experiment=text, since=text, until=text, limit=text, cursor=text,
+                       order=text, metric=text),
+    "log_many": lambda args: ([], lines(args["calls"])),
+    "score_many": lambda args: ([], lines(args["scores"])),
+    "prune": names(before=text, prompt=text),
+    "summaries": summaries,
     "dataset_add_from_trace": names("name", "trace_id", expected=output, key=text),
     "canary": canary,
     "canaries": names(),

@@ -182,6 +182,10 @@ const VERBS = {
     return { trace_id: s.log(a.version, options) };
   },
   score: (s, a) => s.score(a.trace_id, a.metric, a.value, rest(a, 'trace_id', 'metric', 'value')) ?? {},
+  log_many: (s, a) => ({ trace_ids: s.logMany(a.calls.map((call) => camel(call))) }),
+  score_many: (s, a) => ({ scores: s.scoreMany(a.scores.map((score) => camel(score))) }),
+  prune: (s, a) => s.prune(a),
+  summaries: (s, a) => ({ summaries: s.summaries(a.prompt, a.metrics, rest(a, 'prompt', 'metrics')) }),
   flush: (s) => s.flush() ?? {},
   recorder: (s) => s.recorder(),
   trace: (s, a) => s.trace(a.trace_id),

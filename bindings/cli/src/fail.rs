@@ -28,6 +28,8 @@ pub(crate) const OTHER: u8 = 4;
 pub(crate) enum Failure {
     /// The core refused.
     Core(Error),
+    /// The core refused a batch of lines: which ones.
+    Batch(Error, String),
     /// The command line is wrong in a way that its grammar can't see.
     Usage(String),
 }
@@ -66,6 +68,14 @@ impl Failure {
         Failure::Core(Error::Storage { path: path.into(), reason: source.to_string(), source: Some(source) })
     }
 
+    /// What went wrong with some lines of a file; they were sent as one.
+    pub(crate) fn within(self, name: &str, first: usize, last: usize) -> Failure {
+        match self {
+            Failure::Core(error) => Failure::Batch(error, format!("{name}, lines {first} to {last}")),
+            other => other,
+        }
+    }
+
     /// The verdict that a refused promotion rests on.
     pub(crate) fn verdict(&self) -> Option<Value> {
         match self {
@@ -86,6 +96,11 @@ impl Failure {
     pub(crate) fn told(&self) -> (&'static str, &'static str, String) {
         match self {
             Failure::Core(error) => (error.code(), error.kind().as_str(), error.to_string()),
+            Failure::Batch(error, lines) => {
+                let told =
+                    format!("{error} ({lines}: nothing of them was written, the lines before them were)");
+                (error.code(), error.kind().as_str(), told)
+            }
             Failure::Usage(message) => ("usage", "invalid", message.clone()),
         }
     }

@@ -61,7 +61,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "compare",
         ],
     ),
-    ("Production", &["log", "score", "flush", "recorder", "trace", "traces"]),
+    (
+        "Production",
+        &["log", "score", "log-many", "score-many", "flush", "recorder", "trace", "traces", "summaries", "prune"],
+    ),
     (
         "Experiments",
         &[

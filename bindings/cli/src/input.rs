@@ -91,11 +91,12 @@ pub(crate) fn lenient(text: String) -> Value {
 pub(crate) fn json_lines(file: &str) -> Result<Vec<Value>> {
     let (text, name) = read(file)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let value = |(i, line)| {
-        serde_json::from_str(line)
-            .map_err(|e| bad(name, i + 1, &format!("the line is not JSON: {}", cause(&e))))
-    };
-    lines.map(value).collect()
+    lines.map(|(i, text)| line(text, name, i + 1)).collect()
+}
+
+/// One line of JSON lines.
+pub(crate) fn line(text: &str, name: &str, number: usize) -> Result<Value> {
+    serde_json::from_str(text).map_err(|e| bad(name, number, &format!("the line is not JSON: {}", cause(&e))))
 }
 
 /// The arguments of `call`: as they stand, or from stdin.

@@ -9,6 +9,7 @@ mod eval;
 mod fail;
 mod help;
 mod input;
+mod many;
 mod print;
 mod report;
 mod verbs;

@@ -10,7 +10,7 @@ use trialplate::{Error, OpenOptions, Store};
 use crate::args::{Cli, Global, Verb, registry::of_label, store};
 use crate::fail::{self, Failure, Result};
 use crate::print::{self, Style};
-use crate::{apply, eval, input, report};
+use crate::{apply, eval, input, many, report};
 
 /// How a verb opens the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,6 +72,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Verb::CanaryRun(a) => return eval::canary(a, &global),
         Verb::Check(a) => return report::check(a, &global),
         Verb::Promote(a) => return report::promote(a, &global),
+        Verb::LogMany(a) => return many::log(&a, &global),
+        Verb::ScoreMany(a) => return many::score(&a, &global),
         Verb::Call(a) => return raw(a, &global),
         Verb::Stats(a) => return statistics(a),
         Verb::Completions(a) => {
@@ -157,9 +159,11 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::WithdrawRun(a) => call("withdraw_run", Writes, flags(a)?, Text(runs::run)),
         Verb::Rows(a) => call("rows", Reads, flags(a)?, Lines("rows")),
         Verb::Summary(a) => call("summary", Reads, a.arguments()?, Text(traces::summary)),
+        Verb::Summaries(a) => call("summaries", Reads, flags(a)?, Text(traces::summaries)),
         Verb::Compare(a) => call("compare", Reads, a.arguments()?, Text(print::compare::comparison)),
         Verb::Log(a) => call("log", Writes, a.arguments()?, Text(traces::logged)),
         Verb::Score(a) => call("score", Writes, a.arguments()?, Text(traces::scored)),
+        Verb::Prune(a) => call("prune", Writes, flags(a)?, Text(traces::pruned)),
         Verb::Flush => call("flush", Reads, Value::Null, Text(traces::flushed)),
         Verb::Recorder => call("recorder", Reads, Value::Null, Text(traces::recorder)),
         Verb::Trace(a) => call("trace", Reads, flags(a)?, Text(traces::trace)),
@@ -247,6 +251,7 @@ const READING: &[&str] = &[
     "pending",
     "rows",
     "summary",
+    "summaries",
     "compare",
     "trace",
     "traces",
@@ -360,6 +365,10 @@ fn labelled(store: &Store, name: &str, label: &str) -> Result<Value> {
 
 /// A store that is there already, to write into.
 pub(crate) fn to_write(global: &Global) -> Result<Store> {
+    open(global, Writes)
+}
+
+pub(crate) fn open_to_write(global: &Global) -> Result<Store> {
     open(global, Writes)
 }
 

@@ -5,7 +5,7 @@
 /** Members whose values are the users' own: content, data, and objects with names of theirs as keys. */
 const THEIRS = new Set([
   'input', 'expected', 'metadata', 'output', 'params', 'tools', 'response_schema', 'prompt', 'schema', 'config',
-  'scores', 'means', 'labels', 'categories', 'data', 'from', 'to', 'a', 'b', 'diff', 'prevalence', 'stratum_weights',
+  'scores', 'means', 'labels', 'categories', 'data', 'from', 'to', 'a', 'b', 'diff', 'prevalence', 'stratum_weights', 'kept',
 ]);
 /** Members whose keys are the users' names and whose values are ours. */
 const NAMED = new Set(['metrics', 'strata', 'lengths']);

@@ -170,6 +170,15 @@ class Store {
     this.#answers = new Map();
   }
 
+  /** All traces that `traces` finds, newest first; never more than a page of them in memory. */
+  *iterTraces(filter) {
+    let page = { next: undefined };
+    do {
+      page = this.traces({ ...filter, limit: 1000, cursor: page.next });
+      yield* page.traces;
+    } while (page.next !== null);
+  }
+
   /** Closes it when the calls that are under way are over. */
   async closeAsync() {
     await Promise.allSettled(this.#underWay);
@@ -212,6 +221,14 @@ function selecting(options) {
   const out = snake(options);
   for (const name of ['since', 'until']) if (name in out) out[name] = wire.time(out[name]);
   return { ...out, version: wire.version(out.version) };
+}
+
+/** A call as the core logs it. */
+function logged(version, options) {
+  const out = wire.row(options);
+  if ('at' in out) out.at = wire.time(out.at);
+  out.experiment = wire.experimentName(out.experiment);
+  return { ...out, ...('prompt' in out ? { version: wire.version(version) } : wire.ofPrompt(version)) };
 }
 
 /** Options with their versions as the core reads them. */
@@ -341,12 +358,36 @@ define(Store, calls, {
   log: {
     verb: 'log',
     args(version, options) {
-      const out = wire.row(options);
-      if ('at' in out) out.at = wire.time(out.at);
-      out.experiment = wire.experimentName(out.experiment);
-      return { ...out, ...('prompt' in out ? { version: wire.version(version) } : wire.ofPrompt(version)) };
+      return logged(version, options);
     },
     shape: member('traceId'),
+    writes: true,
+  },
+  logMany: {
+    verb: 'log_many',
+    args: (calls) => ({ calls: Array.from(calls, ({ version, ...options }) => logged(version, options)) }),
+    shape: member('traceIds'),
+    writes: true,
+  },
+  scoreMany: {
+    verb: 'score_many',
+    args(scores) {
+      const one = (score) => {
+        const out = snake(score);
+        return { ...out, judge: wire.scorer(out.judge), trace_id: wire.traceId(out.trace_id) };
+      };
+      return { scores: Array.from(scores, one) };
+    },
+    shape: member('scores'),
+    writes: true,
+  },
+  prune: {
+    verb: 'prune',
+    args(options) {
+      const out = snake(options);
+      return { ...out, before: wire.time(out.before) };
+    },
+    shape: parsed,
     writes: true,
   },
   score: {
@@ -370,6 +411,11 @@ define(Store, calls, {
     shape: parsed,
   },
   summary: { verb: 'summary', args: (prompt, metric, options) => ({ ...selecting(options), prompt, metric }), shape: parsed },
+  summaries: {
+    verb: 'summaries',
+    args: (prompt, metrics, options) => ({ ...selecting(options), prompt, metrics: Array.from(metrics) }),
+    shape: member('summaries'),
+  },
   canary: {
     verb: 'canary',
     args(name, options) {

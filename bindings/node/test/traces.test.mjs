@@ -81,3 +81,23 @@ test('the end of a process loses nothing', (t) => {
   execFileSync(process.execPath, ['-e', script, index, store.path]);
   assert.equal(store.verify().traces, 500);
 });
+
+test('many at once, ranked, looped over, and taken away', async (t) => {
+  const { store, v } = shop(t);
+  const noon = Date.parse('2026-11-20T12:00:00Z');
+  function* calls() {
+    for (let i = 0; i < 2500; i++) yield { version: v, traceId: `t${i}`, at: noon + i * 1000, scores: { quality_x: i % 10 }, source: 'judge' };
+  }
+  const ids = store.logMany(calls());
+  assert.equal(ids.length, 2500);
+  assert.deepEqual(Array.from(store.iterTraces({ prompt: 'p' }), (trace) => trace.traceId), ids.toReversed());
+  assert.equal(await store.scoreManyAsync([{ traceId: store.trace('t0'), metric: 'quality_x', value: 99, source: 'judge' }]), 1);
+  const top = store.traces({ prompt: 'p', order: 'highest', metric: 'quality_x', limit: 2 });
+  assert.deepEqual(top.traces.map((trace) => trace.traceId), ['t0', 't2499']);
+  const [quality, latency] = store.summaries('p', ['quality_x', 'latency_ms'], { version: v });
+  assert.deepEqual([quality.n, quality.max, latency.n, latency.missing], [2500, 99, 0, 2500]);
+  assert.throws(() => store.logMany([{ version: v, traceId: 'new' }, { version: v, traceId: 't1' }]), code('trace-exists', 'already-exists'));
+  assert.throws(() => store.trace('new'), code('trace-not-found', 'not-found'));
+  assert.deepEqual(store.prune({ before: new Date(noon + 2_000_000), prompt: 'p' }), { traces: 2000, scores: 2001, kept: {} });
+  assert.equal([...store.iterTraces()].length, 500);
+});

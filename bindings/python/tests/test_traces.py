@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import statistics
 import subprocess
 import sys
 import threading
@@ -176,3 +177,66 @@ class Names(StoreTest):
     def test_they_are_exported(self):
         for name in ("Trace", "TraceScore", "TracePage", "LiveSummary", "LiveGroup", "Histogram"):
             self.assertIn(name, trialplate.__all__)
+
+
+class Many(StoreTest):
+    """Batches large enough for the columns, and single rows on top of them."""
+
+    def check(self, values):
+        s = self.store.summary("p", "quality")
+        self.assertEqual((s.traces, s.n, s.missing), (len(values), len(values), 0))
+        self.assertAlmostEqual(s.mean, statistics.fmean(values.values()), places=9)
+        ordered = sorted(values.values())
+        for share, found in ((0.1, s.p10), (0.5, s.p50), (0.9, s.p90)):
+            at = share * (len(ordered) - 1)
+            low = int(at)
+            high = min(low + 1, len(ordered) - 1)
+            self.assertAlmostEqual(found, ordered[low] + (at - low) * (ordered[high] - ordered[low]), places=9)
+        self.assertEqual([t.trace_id for t in self.store.iter_traces("p")], list(values)[::-1])
+
+    def test_many_and_few(self):
+        v = self.store.publish("p", "Say {{x}}")
+        values = {f"t{i:04}": (i * 7919) % 1000 / 100 for i in range(3000)}
+        calls = (
+            {"trace_id": id, "at": NOON + timedelta(seconds=i), "scores": {"quality": value}}
+            for i, (id, value) in enumerate(values.items())
+        )
+        self.assertEqual(self.store.log_many(calls, version=v, source="judge"), list(values))
+        self.check(values)
+        # The newest score of a source counts.
+        values = {id: 10 - value for id, value in values.items()}
+        scores = [{"trace_id": id, "metric": "quality", "value": x, "source": "judge"} for id, x in values.items()]
+        self.assertEqual(self.store.score_many(scores), 3000)
+        self.check(values)
+        for i in range(3000, 3010):
+            self.store.log(v, trace_id=f"t{i}", at=NOON + timedelta(seconds=i))
+            self.store.score(f"t{i}", "quality", i / 1000)
+            values[f"t{i}"] = i / 1000
+        self.store.score("t0000", "quality", 3.25, source="judge")
+        values["t0000"] = 3.25
+        self.check(values)
+        page = self.store.traces("p", order="lowest", metric="quality", limit=5)
+        self.assertEqual([values[t.trace_id] for t in page], sorted(values.values())[:5])
+        gone = self.store.prune(NOON + timedelta(seconds=1500), "p")
+        self.assertEqual((gone.traces, gone.scores, gone.kept), (1500, 3001, {}))
+        self.check({id: value for id, value in list(values.items())[1500:]})
+        self.assertTrue(self.store.verify())
+
+    def test_defaults_for_all(self):
+        v = self.store.publish("p", "Say {{x}}")
+        w = self.store.publish("p", "Say it: {{x}}")
+        calls = [{"error": TimeoutError("slow")}, {"version": v, "latency_ms": 5}, {"version": v.id, "prompt": "p"}]
+        ids = self.store.log_many(calls, version=2, prompt="p")
+        found = [self.store.trace(id) for id in ids]
+        self.assertEqual([t.version for t in found], [w.number, 1, 1])
+        self.assertEqual(found[0].error, "TimeoutError: slow")
+        a, b = self.store.summary("p", ["latency_ms", "cost_usd"])
+        self.assertEqual((a.metric, a.n, b.metric, b.n), ("latency_ms", 1, "cost_usd", 0))
+        with self.assertRaises(InvalidError):
+            self.store.log_many([{}])
+
+    def test_a_wrong_batch_leaves_those_before_it(self):
+        v = self.store.publish("p", "Say {{x}}")
+        with self.assertRaises(AlreadyExistsError):
+            self.store.log_many(({"trace_id": f"t{min(i, 10_000)}"} for i in range(10_002)), version=v)
+        self.assertEqual(sum(1 for _ in self.store.iter_traces()), 10_000)

@@ -288,6 +288,9 @@ It still counts as a run: a gate's bar, which rises with every run, does not com
   trialplate summary extraction quality --by version     # of production traces
   trialplate summary extraction latency_ms --by day --since 2026-11-01T00:00:00Z")]
     Summary(traces::Summary),
+    /// Show several metrics of a prompt in production, read at one moment
+    #[command(after_help = "Example:\n  trialplate summaries extraction quality latency_ms --by version")]
+    Summaries(traces::Summaries),
     /// Compare two runs, paired by item: the difference per metric, its interval, what got worse
     #[command(after_help = "Examples:\n  trialplate compare \"$RUN_A\" \"$RUN_B\"
   trialplate compare \"$RUN_A\" \"$RUN_B\" --primary quality --margin quality=0.2 --cluster document
@@ -305,6 +308,26 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
   trialplate score \"$TRACE\" helpful true --source user
   trialplate score \"$TRACE\" quality null --source judge   # the judge's answer could not be read")]
     Score(traces::Score),
+    /// Log production calls from JSON lines, with their scores; prints their ids as they are on disk
+    ///
+    /// A line is an object with prompt, version and what log has flags for (trace_id, at, input, output, error,
+    /// latency_ms, ...), and scores, an object of metrics and values, with their source. Lines are sent 10,000 at a
+    /// time: of these all are written, or none.
+    #[command(after_help = "Example:
+  echo '{\"prompt\": \"extraction\", \"version\": 3, \"latency_ms\": 812, \"scores\": {\"quality\": 4.5}}' |
+      trialplate log-many")]
+    LogMany(traces::Many),
+    /// Score traces from JSON lines
+    ///
+    /// A line is an object with trace_id, metric, value, and if you like source, comment and judge. Lines are sent
+    /// 10,000 at a time: of these all are written, or none.
+    #[command(after_help = "Example:\n  trialplate score-many scores.jsonl")]
+    ScoreMany(traces::Many),
+    /// Remove old production calls with their texts and scores; says what went and what stayed
+    ///
+    /// Traces of an experiment that has no conclusion yet stay, and so do dataset items that were made of traces.
+    #[command(after_help = "Example:\n  trialplate prune --before 2026-08-01T00:00:00Z --prompt extraction")]
+    Prune(traces::Prune),
     /// Wait until everything logged is on disk; here it always is, as each call waits for itself
     #[command(after_help = "Example:\n  trialplate flush")]
     Flush,
@@ -314,9 +337,10 @@ A is what is there, B is what might come. Exit code 0, whatever the comparison s
     /// Show a trace with its scores
     #[command(after_help = "Example:\n  trialplate trace \"$TRACE\" --json")]
     Trace(traces::Trace),
-    /// List traces, newest first
+    /// List traces, newest first, or by the highest or lowest value of a metric
     #[command(after_help = "Examples:
   trialplate traces extraction --label production --limit 20
+  trialplate traces extraction --order lowest --metric quality
   trialplate traces --user u1 --since 2026-11-23T00:00:00Z --json")]
     Traces(traces::Traces),
     /// Add a production call to a dataset: its input, and what it should have given

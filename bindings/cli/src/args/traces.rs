@@ -105,6 +105,23 @@ impl Score {
     }
 }
 
+#[derive(Args)]
+pub(crate) struct Many {
+    /// JSON lines; - or nothing for stdin
+    #[arg(value_name = "FILE.jsonl|-")]
+    pub(crate) file: Option<String>,
+}
+
+#[derive(Args, Serialize)]
+pub(crate) struct Prune {
+    /// What was called before this moment goes, such as 2026-08-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    before: String,
+    /// Only calls of this prompt
+    #[arg(long)]
+    prompt: Option<String>,
+}
+
 #[derive(Args, Serialize)]
 pub(crate) struct Trace {
     /// The trace's id
@@ -140,6 +157,39 @@ pub(crate) struct Traces {
     /// Where the page before ended: its `next`
     #[arg(long)]
     cursor: Option<String>,
+    /// Which ones first: newest, or the highest or lowest of a metric [default: newest]
+    #[arg(long)]
+    order: Option<String>,
+    /// What highest and lowest are of: a metric, or latency_ms, cost_usd, tokens_in, tokens_out
+    #[arg(long)]
+    metric: Option<String>,
+}
+
+#[derive(Args, Serialize)]
+pub(crate) struct Summaries {
+    /// The prompt
+    prompt: String,
+    /// Metrics that its traces have, or latency_ms, cost_usd, tokens_in, tokens_out
+    #[arg(value_name = "METRIC", required = true)]
+    metrics: Vec<String>,
+    /// By what: version, day (UTC), label (what it points to now), variant, stratum or source
+    #[arg(long)]
+    by: Option<String>,
+    /// Only traces of this version: its number or b3:...
+    #[arg(long)]
+    version: Option<String>,
+    /// Only of this experiment
+    #[arg(long)]
+    experiment: Option<String>,
+    /// From this moment on, such as 2026-11-23T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before this moment
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only scores of this source: judge, human, user or code
+    #[arg(long)]
+    source: Option<String>,
 }
 
 #[derive(Args, Serialize)]

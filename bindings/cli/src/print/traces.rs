@@ -9,6 +9,25 @@ pub(crate) fn logged(v: &Value, _: &Style) -> String {
     format!("{}\n", text(&v["trace_id"]))
 }
 
+/// The traces' ids, one a line.
+pub(crate) fn ids(ids: &Value) -> String {
+    each(ids).map(|id| format!("{}\n", text(id))).collect()
+}
+
+pub(crate) fn pruned(v: &Value, _: &Style) -> String {
+    let traces = count(&v["traces"], "trace", "traces");
+    let mut out = format!("{traces} and {} went\n", count(&v["scores"], "score", "scores"));
+    for (experiment, n) in members(&v["kept"]) {
+        let kept = count(n, "trace", "traces");
+        out.push_str(&format!("{kept} stayed: {} has no conclusion yet\n", super::one_line(experiment)));
+    }
+    out
+}
+
+pub(crate) fn summaries(v: &Value, style: &Style) -> String {
+    each(&v["summaries"]).map(|one| summary(one, style)).collect::<Vec<_>>().join("\n")
+}
+
 pub(crate) fn scored(_: &Value, _: &Style) -> String {
     "scored\n".to_owned()
 }

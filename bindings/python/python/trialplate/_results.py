@@ -770,8 +770,22 @@ class Trace(Result):
 
 
 @_record
+class Pruned(Result):
+    """What `prune` took away.
+
+    Attributes:
+        traces: how many went, and `scores` with them.
+        kept: older traces that stayed, by the experiment that has no conclusion yet.
+    """
+
+    traces: int
+    scores: int
+    kept: dict[str, int]
+
+
+@_record
 class TracePage(Result):
-    """Traces, newest first: to be looped over and indexed as a list.
+    """Traces, newest first or by a ranking: to be looped over and indexed as a list.
 
     Attributes:
         next: the `cursor` of the next page; None if this is the last one.

@@ -15,10 +15,10 @@ from ._native import PromptVersion
 # A process that opens a store and gets a prompt imports none of this: it would take longer than the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
-    from typing import Any
+    from typing import Any, overload
 
     from typing_extensions import Self
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         LiveSummary,
         Metric,
         Prompt,
+        Pruned,
         RecorderStats,
         Report,
         SpaceUse,
@@ -61,6 +62,9 @@ else:
     trials = Lazy("trialplate._experiments")
     records = Lazy("trialplate._results")
     specs = Lazy("trialplate._specs")
+
+    def overload(function: Any) -> Any:
+        return function
 
 
 def _version(version: Any) -> Any:
@@ -105,6 +109,21 @@ def _prompt_of(version: Any, prompt: str | None) -> str:
             code="invalid-argument",
         )
     return prompt
+
+
+#: So many calls or scores are sent at once.
+_BATCH = 10_000
+
+
+def _batches(given: Iterable[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for one in given:
+        batch.append(one)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _texts(texts: str | Iterable[str] | None) -> list[str] | None:
@@ -663,6 +682,102 @@ class Store(_native.Store):
             durable=durable,
         )
 
+    def log_many(
+        self,
+        calls: Iterable[Mapping[str, Any]],
+        *,
+        version: VersionLike | None = None,
+        prompt: str | None = None,
+        source: str | None = None,
+    ) -> list[str]:
+        """Logs many production calls, with the scores that they have from the beginning. Durable when it returns.
+
+        They are sent in batches of 10,000, so `calls` may be a generator. Each batch is all or nothing: what is wrong
+        in a later one leaves the batches before it in the store.
+
+        Args:
+            calls: the arguments of `log` by their names; and `scores`, a mapping of metrics to values, with their
+                `source`.
+            version: of all calls that name none.
+            prompt: of all calls that name none, if their version is a number or an id.
+            source: of the scores of all calls that name none.
+
+        Returns:
+            The traces' ids, in the order of the calls.
+
+        Raises:
+            InvalidError, AlreadyExistsError, NotFoundError: as `log` and `score`, at once.
+        """
+
+        def fields(call: Mapping[str, Any]) -> dict[str, Any]:
+            given = dict(call)
+            own = given.get("version")
+            own = version if own is None else own
+            name = given.get("prompt")
+            error = given.get("error")
+            # A version that says which prompt it is of is not overruled by what is said for all calls.
+            name = prompt if name is None and not isinstance(own, PromptVersion) else name
+            given["prompt"] = _prompt_of(own, name)
+            given["version"] = _version(own)
+            if isinstance(error, BaseException):
+                given["error"] = f"{type(error).__name__}: {error}"
+            if "experiment" in given:
+                given["experiment"] = getattr(given["experiment"], "name", given["experiment"])
+            if "at" in given:
+                given["at"] = _moment(given["at"])
+            if given.get("source") is None and source is not None:
+                given["source"] = source
+            return given
+
+        ids: list[str] = []
+        for batch in _batches(calls):
+            ids += self._call("log_many", calls=[fields(call) for call in batch])["trace_ids"]
+        return ids
+
+    def score_many(self, scores: Iterable[Mapping[str, Any]]) -> int:
+        """Scores many traces. Durable when it returns.
+
+        They are sent in batches of 10,000, so `scores` may be a generator. Each batch is all or nothing: what is wrong
+        in a later one leaves the batches before it in the store.
+
+        Args:
+            scores: the arguments of `score` by their names.
+
+        Returns:
+            How many scores there were.
+
+        Raises:
+            InvalidError, NotFoundError: as `score`, at once.
+        """
+
+        def fields(score: Mapping[str, Any]) -> dict[str, Any]:
+            given = dict(score)
+            given["trace_id"] = getattr(given.get("trace_id"), "trace_id", given.get("trace_id"))
+            judge = given.get("judge")
+            if judge is not None and not isinstance(judge, str):
+                given["judge"] = specs.scorer(judge)
+            return given
+
+        return sum(
+            int(self._call("score_many", scores=[fields(score) for score in batch])["scores"])
+            for batch in _batches(scores)
+        )
+
+    def prune(self, before: TimeLike, prompt: str | None = None) -> Pruned:
+        """Removes the production calls that were made before a moment, with their texts and scores.
+
+        Prompts, labels, datasets (with the items that were made of traces), runs, verdicts and exposures stay, and so
+        do traces of an experiment that has no conclusion yet. The event log says what went.
+
+        Args:
+            prompt: only of this prompt; of all of them, if left out.
+
+        Raises:
+            NotFoundError: `prompt-not-found`.
+            InvalidError: `invalid-name`, `invalid-time`.
+        """
+        return records.Pruned.from_dict(self._call("prune", before=_moment(before), prompt=prompt))
+
     def flush(self) -> None:
         """Waits until everything that `log` and `score` were asked for is durable.
 
@@ -698,14 +813,18 @@ class Store(_native.Store):
         until: TimeLike | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        order: str | None = None,
+        metric: str | None = None,
     ) -> TracePage:
-        """Traces, newest first: a page of them.
+        """Traces, newest first, or those with the highest or lowest values of a metric: a page of them.
 
         Args:
             label: only of the version that this label of the prompt points to now.
             since: from this moment on; `until` before that one.
             limit: at most so many: 100 if left out, and never more than 1,000.
             cursor: the `next` of the page before.
+            order: `newest` (the default), `highest` or `lowest`. A ranking is of one prompt and has one page.
+            metric: what `highest` and `lowest` are of: a score, or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`.
 
         Raises:
             NotFoundError: `prompt-not-found`, `version-not-found`, `label-not-found`.
@@ -722,9 +841,46 @@ class Store(_native.Store):
             until=_moment(until),
             limit=limit,
             cursor=cursor,
+            order=order,
+            metric=metric,
         )
         return records.TracePage.from_dict(found)
 
+    def iter_traces(
+        self,
+        prompt: str | None = None,
+        *,
+        version: VersionLike | None = None,
+        label: str | None = None,
+        user: str | None = None,
+        experiment: str | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+    ) -> Iterator[Trace]:
+        """All traces that `traces` finds, newest first, with never more than a page of them in memory.
+
+        Raises:
+            NotFoundError, InvalidError: as `traces`, when the first one is asked for.
+        """
+        cursor = None
+        while True:
+            page = self.traces(
+                prompt,
+                version=version,
+                label=label,
+                user=user,
+                experiment=experiment,
+                since=since,
+                until=until,
+                limit=1000,
+                cursor=cursor,
+            )
+            yield from page.traces
+            cursor = page.next
+            if cursor is None:
+                return
+
+    @overload
     def summary(
         self,
         prompt: str,
@@ -736,13 +892,41 @@ class Store(_native.Store):
         since: TimeLike | None = None,
         until: TimeLike | None = None,
         source: str | None = None,
-    ) -> LiveSummary:
+    ) -> LiveSummary: ...
+
+    @overload
+    def summary(
+        self,
+        prompt: str,
+        metric: list[str] | tuple[str, ...],
+        *,
+        by: str | None = None,
+        version: VersionLike | None = None,
+        experiment: str | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        source: str | None = None,
+    ) -> list[LiveSummary]: ...
+
+    def summary(
+        self,
+        prompt: str,
+        metric: str | list[str] | tuple[str, ...],
+        *,
+        by: str | None = None,
+        version: VersionLike | None = None,
+        experiment: str | None = None,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        source: str | None = None,
+    ) -> LiveSummary | list[LiveSummary]:
         """One metric of a prompt in production: how many, mean, spread, quantiles, histogram, a 95 % interval.
 
         The unit is the trace: each source's newest score counts, and several sources are averaged, unless one is named.
 
         Args:
-            metric: what traces were scored under; or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`.
+            metric: what traces were scored under; or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`. A list of
+                them gives a list of summaries, read in one state of the store.
             by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`.
             since: from this moment on; `until` before that one.
             source: only scores of this source.
@@ -752,18 +936,18 @@ class Store(_native.Store):
                 scored.
             InvalidError: `invalid-argument`, `invalid-time`.
         """
-        found = self._call(
-            "summary",
-            prompt=prompt,
-            metric=metric,
-            by=by,
-            version=_version(version),
-            experiment=experiment,
-            since=_moment(since),
-            until=_moment(until),
-            source=source,
-        )
-        return records.LiveSummary.from_dict(found)
+        which = {
+            "by": by,
+            "version": _version(version),
+            "experiment": experiment,
+            "since": _moment(since),
+            "until": _moment(until),
+            "source": source,
+        }
+        if isinstance(metric, str):
+            return records.LiveSummary.from_dict(self._call("summary", prompt=prompt, metric=metric, **which))
+        found = self._call("summaries", prompt=prompt, metrics=list(metric), **which)["summaries"]
+        return [records.LiveSummary.from_dict(summary) for summary in found]
 
     # ---- drift
 
