@@ -44,7 +44,7 @@ fn send(a: &Many, global: &Global, mut batch: impl FnMut(&Store, Vec<Value>) -> 
         "stdin" => Box::new(std::io::stdin()),
         file => Box::new(File::open(file).map_err(|e| Failure::file(file, e))?),
     };
-    let store = verbs::open_to_write(global)?;
+    let store = verbs::to_write(global)?;
     let mut values = Vec::new();
     let (mut first, mut last) = (1, 0);
     for line in BufReader::new(source).split(b'\n') {

@@ -219,6 +219,8 @@ fn plan(verb: Verb) -> Result<Call> {
         | Verb::CanaryRun(_)
         | Verb::Check(_)
         | Verb::Promote(_)
+        | Verb::LogMany(_)
+        | Verb::ScoreMany(_)
         | Verb::Call(_)
         | Verb::Stats(_)
         | Verb::Completions(_) => {
@@ -365,10 +367,6 @@ fn labelled(store: &Store, name: &str, label: &str) -> Result<Value> {
 
 /// A store that is there already, to write into.
 pub(crate) fn to_write(global: &Global) -> Result<Store> {
-    open(global, Writes)
-}
-
-pub(crate) fn open_to_write(global: &Global) -> Result<Store> {
     open(global, Writes)
 }
 

@@ -90,7 +90,7 @@ test('many at once, ranked, looped over, and taken away', async (t) => {
   }
   const ids = store.logMany(calls());
   assert.equal(ids.length, 2500);
-  assert.deepEqual(Array.from(store.iterTraces({ prompt: 'p' }), (trace) => trace.traceId), ids.toReversed());
+  assert.deepEqual(Array.from(store.iterTraces({ prompt: 'p' }), (trace) => trace.traceId), [...ids].reverse());
   assert.equal(await store.scoreManyAsync([{ traceId: store.trace('t0'), metric: 'quality_x', value: 99, source: 'judge' }]), 1);
   const top = store.traces({ prompt: 'p', order: 'highest', metric: 'quality_x', limit: 2 });
   assert.deepEqual(top.traces.map((trace) => trace.traceId), ['t0', 't2499']);
