@@ -63,7 +63,18 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Production",
-        &["log", "score", "log-many", "score-many", "flush", "recorder", "trace", "traces", "summaries", "prune"],
+        &[
+            "log",
+            "score",
+            "log-many",
+            "score-many",
+            "flush",
+            "recorder",
+            "trace",
+            "traces",
+            "summaries",
+            "prune",
+        ],
     ),
     (
         "Experiments",

@@ -39,10 +39,11 @@ pub(crate) fn score(a: &Many, global: &Global) -> Result<u8> {
 }
 
 fn send(a: &Many, global: &Global, mut batch: impl FnMut(&Store, Vec<Value>) -> Result<()>) -> Result<()> {
-    let name = a.file.as_deref().filter(|file| *file != "-").unwrap_or("stdin");
-    let source: Box<dyn Read> = match name {
-        "stdin" => Box::new(std::io::stdin()),
-        file => Box::new(File::open(file).map_err(|e| Failure::file(file, e))?),
+    let file = a.file.as_deref().filter(|file| *file != "-");
+    let name = file.unwrap_or("stdin");
+    let source: Box<dyn Read> = match file {
+        None => Box::new(std::io::stdin()),
+        Some(file) => Box::new(File::open(file).map_err(|e| Failure::file(file, e))?),
     };
     let store = verbs::to_write(global)?;
     let mut values = Vec::new();
