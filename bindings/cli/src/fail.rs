@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     /// The core refused.
     Core(Error),
     /// The core refused a batch of lines: which ones.
-    Batch(Error, String),
+    Batch(Box<(Error, String)>),
     /// The command line is wrong in a way that its grammar can't see.
     Usage(String),
 }
@@ -71,7 +71,9 @@ impl Failure {
     /// What went wrong with some lines of a file; they were sent as one.
     pub(crate) fn within(self, name: &str, first: usize, last: usize) -> Failure {
         match self {
-            Failure::Core(error) => Failure::Batch(error, format!("{name}, lines {first} to {last}")),
+            Failure::Core(error) => {
+                Failure::Batch(Box::new((error, format!("{name}, lines {first} to {last}"))))
+            }
             other => other,
         }
     }
@@ -96,9 +98,9 @@ impl Failure {
     pub(crate) fn told(&self) -> (&'static str, &'static str, String) {
         match self {
             Failure::Core(error) => (error.code(), error.kind().as_str(), error.to_string()),
-            Failure::Batch(error, lines) => {
-                let told =
-                    format!("{error} ({lines}: nothing of them was written, the lines before them were)");
+            Failure::Batch(batch) => {
+                let (error, lines) = &**batch;
+                let told = format!("{error} ({lines}: nothing of them was written; lines before them are)");
                 (error.code(), error.kind().as_str(), told)
             }
             Failure::Usage(message) => ("usage", "invalid", message.clone()),

@@ -100,7 +100,7 @@ pub fn fill(store: &Store, size: usize) {
 
 /// Some calls say the same at length.
 fn said(i: usize) -> String {
-    if i % 3 == 0 { "the same answer ".repeat(40) } else { format!("answer {i}") }
+    if i.is_multiple_of(3) { "the same answer ".repeat(40) } else { format!("answer {i}") }
 }
 
 /// The questions whose answers do not depend on the clock, for everything that is in a store as [`fill`] makes it.

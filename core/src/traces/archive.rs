@@ -29,15 +29,20 @@ impl Sorted {
     }
 }
 
-type Listed = Rc<Vec<(u64, Info)>>;
+type Segments = Vec<(u64, Info)>;
+type Listed = Rc<Segments>;
+/// Each metric's segments.
+type ByMetric = Rc<Vec<(String, Segments)>>;
+/// What was unpacked last, the newest last.
+type Unpacked<K, S> = RefCell<Vec<(K, Rc<S>)>>;
 
 /// One transaction's view of the columns.
 pub(crate) struct Archive<'t, T: Read + ?Sized> {
     pub(super) tx: &'t T,
     calls_listed: RefCell<BTreeMap<u32, Listed>>,
-    scores_listed: RefCell<BTreeMap<u32, Rc<Vec<(String, Vec<(u64, Info)>)>>>>,
-    calls: RefCell<Vec<((u32, u64), Rc<Calls>)>>,
-    scores: RefCell<Vec<((u32, String, u64), Rc<Sorted>)>>,
+    scores_listed: RefCell<BTreeMap<u32, ByMetric>>,
+    calls: Unpacked<(u32, u64), Calls>,
+    scores: Unpacked<(u32, String, u64), Sorted>,
 }
 
 impl<'t, T: Read + ?Sized> Archive<'t, T> {
@@ -91,11 +96,11 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
         calls.places.binary_search(&place).ok().map(|row| calls.call(row)).transpose()
     }
 
-    fn metrics(&self, stream: u32) -> Result<Rc<Vec<(String, Vec<(u64, Info)>)>>> {
+    fn metrics(&self, stream: u32) -> Result<ByMetric> {
         if let Some(listed) = self.scores_listed.borrow().get(&stream) {
             return Ok(listed.clone());
         }
-        let mut listed: Vec<(String, Vec<(u64, Info)>)> = Vec::new();
+        let mut listed: Vec<(String, Segments)> = Vec::new();
         let all = layout::scores_infos_of(stream);
         scan_prefix(self.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
             let (_, metric, number) = layout::in_scores_info(key).ok_or_else(damaged)?;

@@ -157,8 +157,7 @@ pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> R
     }
     build.finish(tx, 0)?;
     known.push((0, number, entries.len() as u64));
-    let mut next = number + 1;
-    for level in 0..TOP {
+    for (level, next) in (0..TOP).zip(number + 1..) {
         let of_level: Vec<(u8, u64, u64)> =
             known.iter().copied().filter(|(found, ..)| *found == level).collect();
         if of_level.len() < FANOUT {
@@ -167,7 +166,6 @@ pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> R
         let entries = of_level.iter().map(|(.., entries)| entries).sum();
         merge(tx, &of_level, next, level + 1, entries, &mut |_| Ok(true))?;
         known.push((level + 1, next, entries));
-        next += 1;
     }
     Ok(())
 }

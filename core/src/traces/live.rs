@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::marks::{Collect, Marks, Rows};
 use super::read::Span;
 use super::scores::{self, ScoreRecord};
 use super::segment::{Calls, Scores};
@@ -64,39 +65,6 @@ pub(crate) struct Live {
     places: Vec<u64>,
     /// The others.
     waiting: HashMap<TraceId, u32>,
-}
-
-/// The scores of a metric on the rows of a [`Live`]: of each row and source the newest, sorted by row and source.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    pub(crate) rows: Vec<u32>,
-    pub(crate) sources: Vec<ScoreSource>,
-    pub(crate) values: Vec<Mark>,
-    /// The names that a mark may be.
-    pub(crate) categories: Vec<String>,
-}
-
-/// A score in eight bytes: a number, or one of those that are none, for a category or a missing score.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mark(f64);
-
-impl Mark {
-    /// The bits of something that is no number; the lowest 32 say what it is.
-    const NONE: u64 = 0x7ff8_0001_0000_0000;
-    const MISSING: Mark = Mark(f64::from_bits(Mark::NONE | u32::MAX as u64));
-
-    fn named(code: u32) -> Mark {
-        Mark(f64::from_bits(Mark::NONE | u64::from(code)))
-    }
-
-    pub(crate) fn number(self) -> Option<f64> {
-        (!self.0.is_nan()).then_some(self.0)
-    }
-
-    pub(crate) fn category(self) -> Option<u32> {
-        let code = self.0.to_bits() as u32;
-        (self.0.is_nan() && code != u32::MAX).then_some(code)
-    }
 }
 
 impl Live {
@@ -202,143 +170,6 @@ pub(crate) fn gather<T: Read + ?Sized>(
     Ok(live)
 }
 
-/// From a place to its row.
-enum Rows<'a> {
-    /// By the distance from the first place; 0 is none.
-    Near(u64, Vec<u32>),
-    Far(&'a [u64]),
-}
-
-impl Rows<'_> {
-    fn of(places: &[u64]) -> Rows<'_> {
-        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Rows::Far(places) };
-        let span = last.saturating_sub(first);
-        if span > 4 * places.len() as u64 + 4_096 {
-            return Rows::Far(places);
-        }
-        let mut rows = vec![0; span as usize + 1];
-        for (row, place) in places.iter().enumerate() {
-            if let Some(slot) = rows.get_mut((place - first) as usize) {
-                *slot = row as u32 + 1;
-            }
-        }
-        Rows::Near(first, rows)
-    }
-
-    fn row(&self, place: u64) -> Option<u32> {
-        match self {
-            Rows::Near(first, rows) => {
-                let distance = usize::try_from(place.checked_sub(*first)?).ok()?;
-                rows.get(distance)?.checked_sub(1)
-            }
-            Rows::Far(places) => places.binary_search(&place).ok().map(|row| row as u32),
-        }
-    }
-}
-
-/// Collects marks: a later one of the same row and source takes the place of the earlier.
-struct Collect {
-    marks: Marks,
-    /// For each source, where the mark of a row stands; 0 is nowhere. Made when the rows stop to grow: until then
-    /// nothing can come twice.
-    slots: Option<Box<[Vec<u32>; ScoreSource::ALL.len()]>>,
-    rows: usize,
-    names: HashMap<String, u32>,
-}
-
-impl Collect {
-    fn mark(&mut self, value: &ScoreValue) -> Mark {
-        match value {
-            ScoreValue::Number(x) => Mark(*x),
-            ScoreValue::Bool(yes) => Mark(f64::from(u8::from(*yes))),
-            ScoreValue::Missing => Mark::MISSING,
-            ScoreValue::Category(name) => {
-                let next = self.marks.categories.len() as u32;
-                let code = *self.names.entry(name.clone()).or_insert(next);
-                if code == next {
-                    self.marks.categories.push(name.clone());
-                }
-                Mark::named(code)
-            }
-        }
-    }
-
-    fn put(&mut self, row: u32, source: ScoreSource, mark: Mark) {
-        if row as usize >= self.rows {
-            return;
-        }
-        let marks = &mut self.marks;
-        if self.slots.is_none() && marks.rows.last().is_some_and(|&last| row <= last) {
-            let mut slots: Box<[Vec<u32>; ScoreSource::ALL.len()]> = Box::default();
-            for (i, (row, source)) in (1..).zip(marks.rows.iter().zip(&marks.sources)) {
-                let slots = &mut slots[*source as usize];
-                slots.resize(self.rows, 0);
-                slots[*row as usize] = i;
-            }
-            self.slots = Some(slots);
-        }
-        if let Some(slots) = &mut self.slots {
-            let slots = &mut slots[source as usize];
-            slots.resize(self.rows, 0);
-            let slot = &mut slots[row as usize];
-            if let Some(at) = slot.checked_sub(1) {
-                marks.values[at as usize] = mark;
-                return;
-            }
-            *slot = marks.rows.len() as u32 + 1;
-        }
-        marks.rows.push(row);
-        marks.sources.push(source);
-        marks.values.push(mark);
-    }
-
-    fn segment(&mut self, rows: &Rows<'_>, scores: &Scores) -> Result<()> {
-        // Numbers of one source all the way down: no look at each row's kind.
-        if let (Some(numbers), Some(&first)) = (scores.all_numbers(), scores.sources.first())
-            && scores.sources.iter().all(|&source| source == first)
-        {
-            let source = super::segment::source(first)?;
-            self.marks.rows.reserve(numbers.len());
-            self.marks.sources.reserve(numbers.len());
-            self.marks.values.reserve(numbers.len());
-            for (place, number) in scores.places.iter().zip(numbers) {
-                if let Some(row) = rows.row(*place) {
-                    self.put(row, source, Mark(*number));
-                }
-            }
-            return Ok(());
-        }
-        scores.visit(&mut |score| {
-            if let Some(row) = rows.row(score.place) {
-                let mark = self.mark(&score.value);
-                self.put(row, score.source, mark);
-            }
-            Ok(())
-        })
-    }
-
-    fn finish(mut self) -> Marks {
-        let marks = &mut self.marks;
-        if marks.rows.windows(2).any(|pair| pair[0] >= pair[1]) {
-            let mut order: Vec<u32> = (0..marks.rows.len() as u32).collect();
-            order.sort_unstable_by_key(|&i| (marks.rows[i as usize], marks.sources[i as usize]));
-            marks.rows = order.iter().map(|&i| marks.rows[i as usize]).collect();
-            marks.sources = order.iter().map(|&i| marks.sources[i as usize]).collect();
-            marks.values = order.iter().map(|&i| marks.values[i as usize]).collect();
-        }
-        self.marks
-    }
-}
-
-impl Marks {
-    /// Whether each of so many rows has one mark, a number.
-    pub(crate) fn plain(&self, rows: usize) -> bool {
-        self.rows.len() == rows
-            && self.rows.iter().zip(0..).all(|(&row, i)| row == i)
-            && self.values.iter().all(|mark| mark.number().is_some())
-    }
-}
-
 /// The scores of a metric as they lie in the file: to unpack them needs no look into the store.
 #[derive(Default)]
 pub(crate) struct Packed {
@@ -398,8 +229,7 @@ impl Live {
     }
 
     pub(crate) fn unpack(&self, packed: &Packed) -> Result<Marks> {
-        let mut collect =
-            Collect { marks: Marks::default(), slots: None, rows: self.rows(), names: HashMap::new() };
+        let mut collect = Collect::new(self.rows());
         let rows = Rows::of(&self.places);
         for segment in &packed.segments {
             collect.segment(&rows, &Scores::decode_light(segment)?)?;

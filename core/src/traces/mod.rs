@@ -14,6 +14,7 @@ pub(crate) mod bulk;
 mod fold;
 mod index;
 mod live;
+mod marks;
 mod mend;
 mod prune;
 pub(crate) mod read;
@@ -35,7 +36,8 @@ use crate::model::time::Timestamp;
 use crate::model::trace::TraceScore;
 
 pub(crate) use archive::Archive;
-pub(crate) use live::{Live, Mark, Marks, Names, Packed, Wanted, gather, scored_at_all};
+pub(crate) use live::{Live, Names, Packed, Wanted, gather, scored_at_all};
+pub(crate) use marks::{Mark, Marks};
 pub(crate) use mend::mend;
 pub use prune::Pruned;
 pub(crate) use prune::prune;

@@ -193,10 +193,8 @@ arguments! {
         #[serde(default)] label: Option<String>,
         #[serde(default)] user: Option<String>,
         #[serde(default)] experiment: Option<String>,
-        #[serde(default)] since: Option<String>,
-        #[serde(default)] until: Option<String>,
-        #[serde(default)] order: Option<String>,
-        #[serde(default)] metric: Option<String>,
+        #[serde(default)] since: Option<String>, #[serde(default)] until: Option<String>,
+        #[serde(default)] order: Option<String>, #[serde(default)] metric: Option<String>,
         #[serde(default)] limit: Option<usize>,
         #[serde(default)] cursor: Option<String>,
     }
@@ -206,8 +204,7 @@ arguments! {
         #[serde(default)] by: Option<String>,
         #[serde(default)] version: Option<Version>,
         #[serde(default)] experiment: Option<String>,
-        #[serde(default)] since: Option<String>,
-        #[serde(default)] until: Option<String>,
+        #[serde(default)] since: Option<String>, #[serde(default)] until: Option<String>,
         #[serde(default)] source: Option<String>,
     }
     AddFromTrace {
