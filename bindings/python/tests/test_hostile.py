@@ -1,7 +1,9 @@
-"""Hostile values for every public function: an error with a code or of Python's own, or a result; never the end of the process.
+"""Hostile values for every public function: an error with a code or of Python's own, or a result; never a crash.
 
 The values are handed over in a process of their own, so that a crash is seen as one.
 """
+
+# ruff: noqa: B023 (each function is called before the loop goes on)
 
 import faulthandler
 import inspect
@@ -59,26 +61,80 @@ class Endless:
 
 def values():
     return {
-        "none": None, "true": True, "zero": 0, "minus one": -1, "2^31": 2**31, "2^53+1": 2**53 + 1, "2^64": 2**64,
-        "huge": 10**400, "minus huge": -(10**400), "nan": float("nan"), "inf": float("inf"), "-inf": float("-inf"),
-        "minus zero": -0.0, "tiny": 5e-324, "large": 1.7e308, "complex": 1j, "empty": "", "nul": "a\0b",
-        "lone surrogate": "\ud800", "lone low": "x\udfffy", "astral": "\U0010ffff", "long": "x" * 100_000,
-        "braces": "{{x}}{{{{", "bytes": b"\xff\x00", "bytearray": bytearray(b"x"), "memoryview": memoryview(b"x"),
-        "list": [], "strange list": [None, float("nan"), "\ud800", b"x"], "dict": {}, "odd keys": {1: 2, None: 3},
-        "surrogate key": {"\ud800": 1}, "tuple": (1, 2), "set": {1}, "range": range(3), "deep": deep(100_000),
-        "deep members": deep_members(100_000), "deep 200": deep(200), "cyclic": cyclic(), "type": int,
-        "function": len, "lambda": lambda *a, **k: 1 / 0, "object": object(), "odd": Odd(), "failing iterator": Endless(),
-        "generator": (x for x in "ab"), "time": "2026-13-45T99:99:99Z", "slice": slice(1, 2), "ellipsis": ...,
+        "none": None,
+        "true": True,
+        "zero": 0,
+        "minus one": -1,
+        "2^31": 2**31,
+        "2^53+1": 2**53 + 1,
+        "2^64": 2**64,
+        "huge": 10**400,
+        "minus huge": -(10**400),
+        "nan": float("nan"),
+        "inf": float("inf"),
+        "-inf": float("-inf"),
+        "minus zero": -0.0,
+        "tiny": 5e-324,
+        "large": 1.7e308,
+        "complex": 1j,
+        "empty": "",
+        "nul": "a\0b",
+        "lone surrogate": "\ud800",
+        "lone low": "x\udfffy",
+        "astral": "\U0010ffff",
+        "long": "x" * 100_000,
+        "braces": "{{x}}{{{{",
+        "bytes": b"\xff\x00",
+        "bytearray": bytearray(b"x"),
+        "memoryview": memoryview(b"x"),
+        "list": [],
+        "strange list": [None, float("nan"), "\ud800", b"x"],
+        "dict": {},
+        "odd keys": {1: 2, None: 3},
+        "surrogate key": {"\ud800": 1},
+        "tuple": (1, 2),
+        "set": {1},
+        "range": range(3),
+        "deep": deep(100_000),
+        "deep members": deep_members(100_000),
+        "deep 200": deep(200),
+        "cyclic": cyclic(),
+        "type": int,
+        "function": len,
+        "lambda": lambda *a, **k: 1 / 0,
+        "object": object(),
+        "odd": Odd(),
+        "failing iterator": Endless(),
+        "generator": (x for x in "ab"),
+        "time": "2026-13-45T99:99:99Z",
+        "slice": slice(1, 2),
+        "ellipsis": ...,
     }
 
 
 def honest(folder):
     """Arguments by name that get a call past its first check."""
     return {
-        "name": "p", "prompt": "p", "label": "production", "version": 1, "a": 1, "b": 1, "to": "staging", "dataset": "d",
-        "items": [{"key": "k", "input": 1}], "keys": ["k"], "metric": "quality", "trace_id": "t", "value": 1.0,
-        "reason": "r", "text": "Hi {{x}}", "key": "k", "unit": "u", "path": os.path.join(folder, "other.tp"),
-        "kind": "wilson", "inputs": {"k": 1, "n": 2},
+        "name": "p",
+        "prompt": "p",
+        "label": "production",
+        "version": 1,
+        "a": 1,
+        "b": 1,
+        "to": "staging",
+        "dataset": "d",
+        "items": [{"key": "k", "input": 1}],
+        "keys": ["k"],
+        "metric": "quality",
+        "trace_id": "t",
+        "value": 1.0,
+        "reason": "r",
+        "text": "Hi {{x}}",
+        "key": "k",
+        "unit": "u",
+        "path": os.path.join(folder, "other.tp"),
+        "kind": "wilson",
+        "inputs": {"k": 1, "n": 2},
     }
 
 
@@ -100,7 +156,7 @@ def callables(things):
 
 def parameters(function):
     try:
-        return [p for p in inspect.signature(function).parameters.values()]
+        return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return None
 
@@ -139,7 +195,10 @@ def child(folder):
     data.add([{"key": "k", "input": 1}])
     store.log(1, prompt="p", trace_id="t", output="x", durable=True)
     things = [
-        ("trialplate", trialplate), ("store", store), ("prompt", store.get("p")), ("dataset", data),
+        ("trialplate", trialplate),
+        ("store", store),
+        ("prompt", store.get("p")),
+        ("dataset", data),
         ("stats", trialplate.stats),
     ]
     seen = {"calls": 0, "functions": 0, "coded": 0, "python": 0, "results": 0, "wrong": []}

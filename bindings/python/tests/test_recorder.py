@@ -101,7 +101,13 @@ class Usual(StoreTest):
             self.store.log(self.v, trace_id=id)
             told = []
             for value in (1, 4.5, -0.0, True, "warm", None, 2**53 + 1, float("nan"), [1], Text("x"), Level.HIGH, {}):
-                for more in ({}, {"source": "judge", "comment": "Größe", "judge": "j"}, {"source": "x"}, {"source": 1}, {"nonsense": 1}):
+                for more in (
+                    {},
+                    {"source": "judge", "comment": "Größe", "judge": "j"},
+                    {"source": "x"},
+                    {"source": 1},
+                    {"nonsense": 1},
+                ):
                     try:
                         way(id, "tone" if isinstance(value, str) else "q", value, **more)
                         told.append(None)
@@ -126,7 +132,9 @@ class Usual(StoreTest):
         self.store.score(self.store.trace("a"), "q", 2)
         for call in (lambda: self.store.log(), lambda: self.store.log(self.v, "a"), lambda: self.store.score("a", "q")):
             self.assertRaises(TypeError, call)
-        self.assertRegex(self.store.log(self.v), "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+        self.assertRegex(
+            self.store.log(self.v), "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+        )
         self.store.close()
         for call in (lambda: self.store.log(self.v), lambda: self.store.score("a", "q", 1)):
             with self.fails("closed"):
@@ -134,7 +142,9 @@ class Usual(StoreTest):
 
     def test_an_experiment_goes_by_its_name(self):
         w = self.store.publish("p", "Say it: {{x}}")
-        exp = self.store.experiment("e", prompt="p", variants={"a": self.v, "b": w}, metric="q", min_effect=0.5, n_planned=50, sd=1.0)
+        exp = self.store.experiment(
+            "e", prompt="p", variants={"a": self.v, "b": w}, metric="q", min_effect=0.5, n_planned=50, sd=1.0
+        )
         self.store.log(self.v, trace_id="t", user="u", experiment=exp)
         self.assertEqual(self.store.trace("t").experiment, "e")
 
@@ -164,7 +174,9 @@ class Options(StoreTest):
     def test_a_full_queue_blocks_without_holding_other_threads_up(self):
         v = self.store.publish("p", "x", labels="production")
         with trialplate.open(self.path, max_queue_size=1) as store:
-            threads = [threading.Thread(target=lambda: [store.log(v, output="o") for _ in range(200)]) for _ in range(4)]
+            threads = [
+                threading.Thread(target=lambda: [store.log(v, output="o") for _ in range(200)]) for _ in range(4)
+            ]
             for thread in threads:
                 thread.start()
             for thread in threads:

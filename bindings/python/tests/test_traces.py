@@ -219,7 +219,7 @@ class Many(StoreTest):
         self.assertEqual([values[t.trace_id] for t in page], sorted(values.values())[:5])
         gone = self.store.prune(NOON + timedelta(seconds=1500), "p")
         self.assertEqual((gone.traces, gone.scores, gone.kept), (1500, 3001, {}))
-        self.check({id: value for id, value in list(values.items())[1500:]})
+        self.check(dict(list(values.items())[1500:]))
         self.assertTrue(self.store.verify())
 
     def test_defaults_for_all(self):

@@ -3,8 +3,8 @@
 - The interpreter ends (also by `sys.exit` or an exception): `atexit`. A forked child of `multiprocessing` ends without
   that, by `os._exit`, but runs its finalizers.
 - SIGTERM, where nobody handles it: Python would be killed with all it has in memory. What was there is put back and
-  the signal raised again, so that the process ends as it would have. Servers have their own handlers (gunicorn, uvicorn,
-  celery's main process) and end through `atexit`; theirs are never touched, before or after.
+  the signal raised again, so that the process ends as it would have. Servers have their own handlers (gunicorn,
+  uvicorn, celery's main process) and end through `atexit`; theirs are never touched, before or after.
 - `os._exit` and SIGKILL end a process at once. What was logged in the last milliseconds is lost then.
 """
 
@@ -42,9 +42,9 @@ def watch(store: Any) -> None:
             # After those of users, which may log.
             finalizers.Finalize(None, flush_all, exitpriority=-1)
         _arranged = os.getpid()
-    if store._flush_on_signal and threading.current_thread() is threading.main_thread():
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _terminated)
+    main = threading.current_thread() is threading.main_thread()
+    if store._flush_on_signal and main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
     store.watched()
 
 
@@ -58,8 +58,8 @@ def flush_all() -> None:
                 store.flush()
         except Exception as error:
             errors.append(error)
-    for error in errors[1:]:
-        traceback.print_exception(type(error), error, error.__traceback__)
+    for other in errors[1:]:
+        traceback.print_exception(type(other), other, other.__traceback__)
     if errors:
         raise errors[0]
 

@@ -76,7 +76,7 @@ class Store:
         """
 
     def versions(self, name: str, *, after: int = 0, limit: int | None = None) -> list[PromptVersion]:
-        """Every version of a prompt, oldest first; of one that has many, at most `limit` of those behind number `after`."""
+        """Every version of a prompt, oldest first; of many, at most `limit` of those behind number `after`."""
 
     def log(
         self,
@@ -148,7 +148,6 @@ class Store:
 
     def watched(self) -> None:
         """The process's end waits for it: `log` and `score` need not see to that."""
-
 
 @final
 class PromptVersion:

@@ -139,6 +139,7 @@ class Store(_native.Store):
     """
 
     _options: tuple[Any, ...] = (False, None, None, {})
+    _flush_on_signal: bool
 
     def __new__(
         cls,
@@ -787,7 +788,7 @@ class Store(_native.Store):
         self._call("flush")
 
     def recorder(self) -> RecorderStats:
-        """What became of the `log` and `score` calls of this store in this process: on their way, durable, dropped, failed.
+        """What became of the `log` and `score` calls of this store in this process: waiting, durable, dropped, failed.
 
         It waits for nothing. A forked child counts from 0.
         """
@@ -895,7 +896,7 @@ class Store(_native.Store):
     ) -> LiveSummary: ...
 
     @overload
-    def summary(
+    def summary(  # noqa: F811, the one above is its overload
         self,
         prompt: str,
         metric: list[str] | tuple[str, ...],
@@ -908,7 +909,7 @@ class Store(_native.Store):
         source: str | None = None,
     ) -> list[LiveSummary]: ...
 
-    def summary(
+    def summary(  # noqa: F811, those above are its overloads
         self,
         prompt: str,
         metric: str | list[str] | tuple[str, ...],
@@ -1210,8 +1211,8 @@ def open(
             default) makes it wait, `drop` drops it, which `recorder()` counts and which is no error.
         max_queue_size: how many calls the queue holds; 10,000, if left out.
         max_queue_bytes: how many bytes of their texts; 64 MiB, if left out. A single call may have more.
-        flush_on_signal: whether SIGTERM, if nobody handles it when the first `log` or `score` comes from the main thread,
-            waits for what they were asked for before it ends the process as it does without.
+        flush_on_signal: whether SIGTERM, if nobody handles it when the first `log` or `score` comes from the main
+            thread, waits for what they were asked for before it ends the process as it does without.
 
     Raises:
         InvalidError: `invalid-argument`.
