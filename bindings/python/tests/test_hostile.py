@@ -226,7 +226,6 @@ def child(folder):
     print(json.dumps(seen))
 
 
-@unittest.skipUnless(os.environ.get("TRIALPLATE_HOSTILE"), "long; see tests/README.md")
 class Hostile(unittest.TestCase):
     def test_no_value_ends_the_process(self):
         with tempfile.TemporaryDirectory() as folder:
