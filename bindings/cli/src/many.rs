@@ -39,7 +39,7 @@ pub(crate) fn score(a: &Many, global: &Global) -> Result<u8> {
 }
 
 fn send(a: &Many, global: &Global, mut batch: impl FnMut(&Store, Vec<Value>) -> Result<()>) -> Result<()> {
-    let file = a.file.as_deref().filter(|file| *file != "-");
+    let file = a.lines.as_deref().filter(|file| *file != "-");
     let name = file.unwrap_or("stdin");
     let source: Box<dyn Read> = match file {
         None => Box::new(std::io::stdin()),

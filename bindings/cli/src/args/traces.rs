@@ -109,7 +109,7 @@ impl Score {
 pub(crate) struct Many {
     /// JSON lines; - or nothing for stdin
     #[arg(value_name = "FILE.jsonl|-")]
-    pub(crate) file: Option<String>,
+    pub(crate) lines: Option<String>,
 }
 
 #[derive(Args, Serialize)]
