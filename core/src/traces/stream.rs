@@ -245,7 +245,7 @@ fn put_bytes<S: Segment>(
 fn fitting(rows: usize, bytes: usize) -> Option<usize> {
     let taken = (bytes + OVERHEAD).next_power_of_two();
     let wasted = taken - bytes - OVERHEAD;
-    if wasted * 16 <= taken || rows < 4_000 {
+    if wasted * 4 <= taken || rows < 4_000 {
         return None;
     }
     let half = (taken / 2).saturating_sub(2 * OVERHEAD);
