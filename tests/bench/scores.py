@@ -59,13 +59,13 @@ class Duckdb:
         import duckdb
 
         self.db = duckdb.connect(str(path))
-        self.db.execute("CREATE TABLE IF NOT EXISTS score(trace_id TEXT, metric TEXT, value DOUBLE, version INTEGER, at BIGINT)")
+        self.db.execute("CREATE TABLE IF NOT EXISTS score(trace_id TEXT, metric TEXT, value DOUBLE, version INTEGER, moment BIGINT)")
 
     @staticmethod
     def prepare(batch):
         import pyarrow
 
-        return pyarrow.table([list(column) for column in zip(*rows(batch))], names=["trace_id", "metric", "value", "version", "at"])
+        return pyarrow.table([list(column) for column in zip(*rows(batch))], names=["trace_id", "metric", "value", "version", "moment"])
 
     def put(self, batch):
         self.db.execute("INSERT INTO score SELECT * FROM batch")

@@ -68,7 +68,7 @@ impl Call<PromptVersion> for Render {
     ) -> sys::napi_value {
         let rendered = guarded(|| {
             // SAFETY: the arguments are handles of this call.
-            let lengths = unsafe { lengths(env, arguments[1]) };
+            let lengths = unsafe { raw::typed::<u32>(env, arguments[1]) };
             // SAFETY: as above.
             Ok(unsafe { with_text(env, arguments[0], |text| render(version, text, lengths)) })
         });
@@ -124,27 +124,6 @@ fn end_of(text: &str, length: usize) -> Option<usize> {
         end += c.len_utf8();
     }
     (units == length).then_some(end)
-}
-
-unsafe fn lengths<'a>(env: sys::napi_env, value: sys::napi_value) -> &'a [u32] {
-    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
-    // SAFETY: `value` is a handle of this call; the result is used before the call ends, and nobody else runs
-    // JavaScript on this thread meanwhile.
-    unsafe {
-        let status = sys::napi_get_typedarray_info(
-            env,
-            value,
-            &mut kind,
-            &mut length,
-            &mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        );
-        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint32_array || data.is_null() {
-            return &[];
-        }
-        std::slice::from_raw_parts(data.cast::<u32>(), length)
-    }
 }
 
 /// Buffers that have grown beyond this are not kept.

@@ -38,6 +38,43 @@ pub(crate) fn function<'env, T: 'static, B: Call<T>>(env: &'env Env, data: T) ->
     }
 }
 
+/// What a typed array may hold here.
+pub(crate) trait Element {
+    const KIND: sys::napi_typedarray_type;
+}
+
+impl Element for f64 {
+    const KIND: sys::napi_typedarray_type = sys::TypedarrayType::float64_array;
+}
+
+impl Element for u32 {
+    const KIND: sys::napi_typedarray_type = sys::TypedarrayType::uint32_array;
+}
+
+/// The elements of a typed array; none of anything else.
+///
+/// # Safety
+/// `value` is a handle of this call; the result is used before the call ends.
+pub(crate) unsafe fn typed<'a, T: Element>(env: sys::napi_env, value: sys::napi_value) -> &'a [T] {
+    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+    // SAFETY: nobody else runs JavaScript on this thread meanwhile, and an array of that kind holds such elements.
+    unsafe {
+        let status = sys::napi_get_typedarray_info(
+            env,
+            value,
+            &mut kind,
+            &mut length,
+            &mut data,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+        if status != sys::Status::napi_ok || kind != T::KIND || data.is_null() {
+            return &[];
+        }
+        std::slice::from_raw_parts(data.cast::<T>(), length)
+    }
+}
+
 /// A raw function's body.
 pub(crate) trait Call<T> {
     /// How many arguments it takes at the most.

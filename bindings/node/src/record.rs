@@ -123,30 +123,6 @@ fn score(store: &Store, text: &str, numbers: &[f64]) -> Option<()> {
     store.score(trace, metric, score, Durability::Soon).ok()
 }
 
-/// The numbers of a `Float64Array`.
-///
-/// # Safety
-/// `value` is a handle of this call; the result is used before it ends.
-unsafe fn numbers<'a>(env: sys::napi_env, value: sys::napi_value) -> &'a [f64] {
-    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
-    // SAFETY: nobody else runs JavaScript on this thread meanwhile.
-    unsafe {
-        let status = sys::napi_get_typedarray_info(
-            env,
-            value,
-            &mut kind,
-            &mut length,
-            &mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        );
-        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::float64_array || data.is_null() {
-            return &[];
-        }
-        std::slice::from_raw_parts(data.cast::<f64>(), length)
-    }
-}
-
 struct Log;
 
 impl Call<Store> for Log {
@@ -155,7 +131,7 @@ impl Call<Store> for Log {
     unsafe fn call(env: sys::napi_env, arguments: &[sys::napi_value], store: &Store) -> sys::napi_value {
         let logged = guarded(|| {
             // SAFETY: the arguments are handles of this call.
-            let numbers = unsafe { numbers(env, arguments[1]) };
+            let numbers = unsafe { raw::typed::<f64>(env, arguments[1]) };
             // SAFETY: as above.
             Ok(unsafe { with_text(env, arguments[0], |text| log(store, text, numbers)) })
         });
@@ -175,7 +151,7 @@ impl Call<Store> for Score {
     unsafe fn call(env: sys::napi_env, arguments: &[sys::napi_value], store: &Store) -> sys::napi_value {
         let scored = guarded(|| {
             // SAFETY: the arguments are handles of this call.
-            let numbers = unsafe { numbers(env, arguments[1]) };
+            let numbers = unsafe { raw::typed::<f64>(env, arguments[1]) };
             // SAFETY: as above.
             Ok(unsafe { with_text(env, arguments[0], |text| score(store, text, numbers)) })
         });

@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -124,6 +125,29 @@ pub(crate) fn call(f: impl FnOnce() -> *mut ffi::PyObject) -> *mut ffi::PyObject
         Ok(result) => result,
         Err(panic) => general(|py| Err(panicked(py, panic.as_ref()))),
     }
+}
+
+/// The body of a method of `T` that CPython calls directly.
+///
+/// # Safety
+/// These are the arguments of a method that [`install`] put on the class of `T`, while it runs.
+#[inline]
+pub(crate) unsafe fn method<T: PyClass>(
+    slf: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    f: impl for<'py> FnOnce(Python<'py>, &Bound<'py, T>, Arguments<'_>) -> *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    call(|| {
+        // SAFETY: CPython calls a method with the GIL held.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: as required of the caller.
+        let given = unsafe { Arguments::new(values, positional, names) };
+        // SAFETY: the method's descriptor has checked that `self` is of that class.
+        let this = unsafe { Bound::ref_from_ptr(py, &slf).cast_unchecked::<T>() };
+        f(py, this, given)
+    })
 }
 
 /// The general way: attached as pyo3 counts it, with errors raised.

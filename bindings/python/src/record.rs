@@ -172,13 +172,7 @@ unsafe extern "C" fn log(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    fastcall::call(|| {
-        // SAFETY: CPython calls this with the GIL held.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: these are the arguments of this call.
-        let given = unsafe { Arguments::new(values, positional, names) };
-        // SAFETY: the method's descriptor has checked that `self` is a Store.
-        let this = unsafe { Bound::ref_from_ptr(py, &slf).cast_unchecked::<Store>() };
+    let body = |py: Python<'_>, this: &Bound<'_, Store>, given: Arguments<'_>| {
         let store = this.get();
         if let &[version] = given.positional()
             && let Ok(version) = borrowed(py, version).cast_exact::<PromptVersion>()
@@ -195,7 +189,9 @@ unsafe extern "C" fn log(
             };
         }
         in_general(this.as_any(), "_log", &given)
-    })
+    };
+    // SAFETY: these are the arguments of this call.
+    unsafe { fastcall::method(slf, values, positional, names, body) }
 }
 
 unsafe extern "C" fn score(
@@ -204,13 +200,7 @@ unsafe extern "C" fn score(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    fastcall::call(|| {
-        // SAFETY: CPython calls this with the GIL held.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: these are the arguments of this call.
-        let given = unsafe { Arguments::new(values, positional, names) };
-        // SAFETY: the method's descriptor has checked that `self` is a Store.
-        let this = unsafe { Bound::ref_from_ptr(py, &slf).cast_unchecked::<Store>() };
+    let body = |py: Python<'_>, this: &Bound<'_, Store>, given: Arguments<'_>| {
         let store = this.get();
         if may(store)
             && let Some((trace, metric, value, mut score)) = scored(py, &given)
@@ -225,7 +215,9 @@ unsafe extern "C" fn score(
             };
         }
         in_general(this.as_any(), "_score", &given)
-    })
+    };
+    // SAFETY: these are the arguments of this call.
+    unsafe { fastcall::method(slf, values, positional, names, body) }
 }
 
 const LOG: &std::ffi::CStr = c"log($self, version, *, trace_id=None, input=None, output=None, error=None, latency_ms=None, cost_usd=None, tokens_in=None, tokens_out=None, user=None, experiment=None, variant=None, stratum=None, metadata=None, at=None, durable=None, prompt=None)

@@ -194,13 +194,7 @@ unsafe extern "C" fn get(
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    fastcall::call(|| {
-        // SAFETY: CPython calls this with the GIL held.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: these are the arguments of this call.
-        let given = unsafe { Arguments::new(values, positional, names) };
-        // SAFETY: the method's descriptor has checked that `self` is a Store.
-        let this = unsafe { Bound::ref_from_ptr(py, &slf).cast_unchecked::<Store>() };
+    let body = |py: Python<'_>, this: &Bound<'_, Store>, given: Arguments<'_>| {
         if let Some((name, label)) = by_label(py, &given)
             && is_text(name)
             && is_text(label)
@@ -213,7 +207,9 @@ unsafe extern "C" fn get(
             }
         }
         fastcall::general(|py| get_in_general(py, this.as_any(), &given))
-    })
+    };
+    // SAFETY: these are the arguments of this call.
+    unsafe { fastcall::method(slf, values, positional, names, body) }
 }
 
 fn get_in_general(py: Python<'_>, this: &Bound<'_, PyAny>, given: &Arguments<'_>) -> PyResult<Py<PyAny>> {

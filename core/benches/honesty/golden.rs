@@ -99,7 +99,7 @@ pub fn gate_at_the_tolerance(table: &mut Table) {
             collapse(table, &mut random, n, what, spread, goal);
         }
     }
-    // The page's own figure for fewer items, 12 %: it says how much the others move in its world.
+    // The goal comes from a simulation that passed 12 % at 30 items: that says how much the others moved in it.
     let (what, spread, _) = COLLAPSES[1];
     collapse(table, &mut Random(100), 30, what, spread, Bound::Contrast);
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::segment::{Call, Calls, Scored, Scores};
-use super::stream::{Info, Shelf};
+use super::stream::{self, Info, Shelf};
 use super::{LateScore, index};
-use crate::codec::record::decode;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::name::{MetricName, TraceId};
 use crate::model::trace::TraceScore;
 use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
@@ -101,17 +100,12 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
             return Ok(listed.clone());
         }
         let mut listed: Vec<(String, Segments)> = Vec::new();
-        let all = layout::scores_infos_of(stream);
-        scan_prefix(self.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-            let (_, metric, number) = layout::in_scores_info(key).ok_or_else(damaged)?;
-            if listed.last().is_none_or(|(last, _)| *last != metric) {
-                listed.push((metric, Vec::new()));
+        for (metric, number, info) in stream::scores_listed(self.tx, stream)? {
+            match listed.last_mut() {
+                Some((last, infos)) if *last == metric => infos.push((number, info)),
+                _ => listed.push((metric, vec![(number, info)])),
             }
-            if let Some((_, infos)) = listed.last_mut() {
-                infos.push((number, decode(value)?));
-            }
-            Ok(Flow::Continue)
-        })?;
+        }
         let listed = Rc::new(listed);
         self.scores_listed.borrow_mut().insert(stream, listed.clone());
         Ok(listed)
@@ -184,8 +178,4 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
         let bytes = bytes.ok_or_else(|| super::damaged("the comment of a score is missing"))?;
         String::from_utf8(bytes).map(Some).map_err(super::damaged)
     }
-}
-
-fn damaged() -> Error {
-    Error::DamagedRecord { record: "trace score", reason: "its key is malformed".to_owned() }
 }

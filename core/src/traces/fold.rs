@@ -5,7 +5,7 @@
 
 use super::segment::{Call, Calls, Scored, Scores};
 use super::stream::{self, Shelf, Stream};
-use super::{FactsRecord, LateScore, TraceRecord, damaged, index, read, scores, texts};
+use super::{LateScore, TraceRecord, damaged, index, read, scores, texts};
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::{MetricName, PromptName};
@@ -88,8 +88,7 @@ impl Piles {
 
 /// Puts calls behind those that are there, and says where each lies.
 pub(super) fn put_calls(tx: &mut dyn Write, stream: &Stream, calls: &Calls) -> Result<()> {
-    let places: Vec<(String, u64)> =
-        calls.places.iter().enumerate().map(|(row, &place)| (calls.ids.get(row), place)).collect();
+    let places = calls.by_id();
     let Some((_, first)) = places.first() else { return Ok(()) };
     stream::add(tx, Shelf::Calls(stream.number), *first, calls)?;
     index::add(tx, stream.number, &places)
@@ -110,10 +109,9 @@ fn fold_calls(tx: &mut dyn Write, prompt: &PromptName, stream: &mut Stream) -> R
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     let all = layout::trace_facts_of(prompt.as_str());
     scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
-        let facts = read::facts(id.parse()?, at, decode::<FactsRecord>(value)?);
-        let Some(record) = tx.get(Space::Traces, layout::trace(&id).bytes())? else {
-            return Err(damaged(format!("the trace {id} has no texts")));
+        let (_, facts) = read::waiting_row(key, value)?;
+        let Some(record) = tx.get(Space::Traces, layout::trace(facts.trace_id.as_str()).bytes())? else {
+            return Err(damaged(format!("the trace {} has no texts", facts.trace_id)));
         };
         bytes += record.len();
         waiting.push((key.to_vec(), facts, decode::<TraceRecord>(&record)?));
@@ -142,11 +140,9 @@ fn fold_calls(tx: &mut dyn Write, prompt: &PromptName, stream: &mut Stream) -> R
 /// Moves the late scores to the columns, and behind them what the piles hold already.
 pub(super) fn fold_late(tx: &mut dyn Write, stream: &mut Stream, newer: Piles) -> Result<()> {
     let mut waiting = Vec::new();
-    let all = layout::late_scores_of(stream.number);
-    scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, place, _) = layout::in_late_score(key).ok_or_else(|| damaged("its key is malformed"))?;
-        waiting.push((key.to_vec(), place, LateScore::read(value)?));
-        Ok(Flow::Continue)
+    LateScore::visit(&*tx, stream.number, &mut |key, place, score| {
+        waiting.push((key.to_vec(), place, score));
+        Ok(())
     })?;
     let mut piles = Piles::default();
     for (key, place, score) in waiting {

@@ -7,7 +7,7 @@ use super::read::Span;
 use super::scores::{self, ScoreRecord};
 use super::segment::{Calls, Scores};
 use super::stream::Shelf;
-use super::{Archive, FactsRecord, LateScore, damaged, read};
+use super::{Archive, LateScore, damaged, read};
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::{MetricName, PromptName, TraceId};
@@ -63,6 +63,8 @@ pub(crate) struct Live {
     stream: u32,
     /// The places of the rows that have one: they come first, and grow.
     places: Vec<u64>,
+    /// From a place back to its row.
+    rows: Rows,
     /// The others.
     waiting: HashMap<TraceId, u32>,
 }
@@ -150,10 +152,11 @@ pub(crate) fn gather<T: Read + ?Sized>(
             live.push_segment(&Calls::decode_light(&shelf.read(archive.tx, *number)?)?, wanted);
         }
     }
+    live.rows = Rows::of(&live.places);
     let all = layout::trace_facts_of(prompt.as_str());
     scan_prefix(archive.tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
-        let facts = read::facts(id.parse()?, at, decode::<FactsRecord>(value)?);
+        let (_, facts) = read::waiting_row(key, value)?;
+        let at = facts.at;
         let fits = wanted.span.holds(at)
             && wanted.version.is_none_or(|version| version == facts.version)
             && wanted.experiment.is_none_or(|name| facts.experiment.as_deref() == Some(name));
@@ -195,7 +198,6 @@ impl Live {
         metric: &MetricName,
     ) -> Result<Packed> {
         let mut packed = Packed::default();
-        let rows = Rows::of(&self.places);
         let (least, most) = (self.places.first(), self.places.last());
         let shelf = Shelf::Scores(self.stream, metric.as_str());
         for (number, info) in shelf.list(archive.tx)? {
@@ -204,16 +206,13 @@ impl Live {
                 packed.segments.push(shelf.read(archive.tx, number)?);
             }
         }
-        let late = layout::late_scores_of(self.stream);
-        scan_prefix(archive.tx, Space::Traces, late.bytes(), Order::Ascending, &mut |key, value| {
-            let (_, place, _) = layout::in_late_score(key).ok_or_else(|| damaged("its key is malformed"))?;
-            let score = LateScore::read(value)?;
+        LateScore::visit(archive.tx, self.stream, &mut |_, place, score| {
             if score.metric == *metric
-                && let Some(row) = rows.row(place)
+                && let Some(row) = self.rows.row(place)
             {
                 packed.waiting.push((row, score.source, score.value));
             }
-            Ok(Flow::Continue)
+            Ok(())
         })?;
         for (id, row) in &self.waiting {
             let all = layout::trace_scores_under(id.as_str(), metric.as_str());
@@ -230,9 +229,8 @@ impl Live {
 
     pub(crate) fn unpack(&self, packed: &Packed) -> Result<Marks> {
         let mut collect = Collect::new(self.rows());
-        let rows = Rows::of(&self.places);
         for segment in &packed.segments {
-            collect.segment(&rows, &Scores::decode_light(segment)?)?;
+            collect.segment(&self.rows, &Scores::decode_light(segment)?)?;
         }
         for (row, source, value) in &packed.waiting {
             let mark = collect.mark(value);

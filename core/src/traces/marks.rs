@@ -50,18 +50,26 @@ impl Marks {
 }
 
 /// From a place to its row.
-pub(super) enum Rows<'a> {
+#[derive(Debug)]
+pub(super) enum Rows {
     /// By the distance from the first place; 0 is none.
     Near(u64, Vec<u32>),
-    Far(&'a [u64]),
+    /// The places, which grow: so much was pruned between them that a table would be mostly empty.
+    Far(Vec<u64>),
 }
 
-impl Rows<'_> {
-    pub(super) fn of(places: &[u64]) -> Rows<'_> {
-        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Rows::Far(places) };
+impl Default for Rows {
+    fn default() -> Rows {
+        Rows::Far(Vec::new())
+    }
+}
+
+impl Rows {
+    pub(super) fn of(places: &[u64]) -> Rows {
+        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Rows::default() };
         let span = last.saturating_sub(first);
         if span > 4 * places.len() as u64 + 4_096 {
-            return Rows::Far(places);
+            return Rows::Far(places.to_vec());
         }
         let mut rows = vec![0; span as usize + 1];
         for (row, place) in places.iter().enumerate() {
@@ -143,7 +151,7 @@ impl Collect {
         marks.values.push(mark);
     }
 
-    pub(super) fn segment(&mut self, rows: &Rows<'_>, scores: &Scores) -> Result<()> {
+    pub(super) fn segment(&mut self, rows: &Rows, scores: &Scores) -> Result<()> {
         // Numbers of one source all the way down: no look at each row's kind.
         if let (Some(numbers), Some(&first)) = (scores.all_numbers(), scores.sources.first())
             && scores.sources.iter().all(|&source| source == first)

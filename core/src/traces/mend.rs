@@ -109,9 +109,7 @@ fn mend_stream(
         }
         let Some(&first) = calls.places.first() else { continue };
         stream::put(tx, Shelf::Calls(number), first, &calls)?;
-        let ids: Vec<(String, u64)> =
-            calls.places.iter().enumerate().map(|(row, &place)| (calls.ids.get(row), place)).collect();
-        index::add(tx, number, &ids)?;
+        index::add(tx, number, &calls.by_id())?;
         stream.next = stream.next.max(calls.places.last().map_or(0, |last| last + 1));
     }
     mend_scores(tx, prompt, stream, &places, lost)?;
@@ -143,9 +141,8 @@ fn mend_scores(
     lost: &mut Vec<String>,
 ) -> Result<()> {
     let number = stream.number;
-    let all = layout::scores_infos_of(number);
     let metrics: BTreeSet<String> =
-        keys(&*tx, &all)?.iter().filter_map(|key| Some(layout::in_scores_info(key)?.1)).collect();
+        stream::scores_listed(&*tx, number)?.into_iter().map(|(metric, ..)| metric).collect();
     for metric in metrics {
         let data = layout::all_scores().bytes().first().copied().unwrap_or_default();
         let gone = dangling(tx, &layout::scores_infos(number, &metric), data)?;

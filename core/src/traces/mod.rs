@@ -34,6 +34,8 @@ use crate::model::name::{MetricName, PromptName};
 use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
 use crate::model::trace::TraceScore;
+use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
+use crate::storage::layout;
 
 pub(crate) use archive::Archive;
 pub(crate) use live::{Live, Names, Packed, Wanted, gather, scored_at_all};
@@ -87,10 +89,24 @@ struct LateScore {
 }
 record!(LateScore, 68, "late score");
 
+/// Called for each late score with its key and the place of its call.
+type VisitLate<'a> = &'a mut dyn FnMut(&[u8], u64, TraceScore) -> Result<()>;
+
 impl LateScore {
     fn write(score: TraceScore) -> Result<Vec<u8>> {
         let TraceScore { metric, value, source, comment, judge, at } = score;
         encode(&LateScore { metric, source: source as u8, value, comment, judge, at })
+    }
+
+    /// Visits every late score of a stream.
+    fn visit(tx: &(impl Read + ?Sized), stream: u32, f: VisitLate<'_>) -> Result<()> {
+        let all = layout::late_scores_of(stream);
+        scan_prefix(tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+            let in_key = layout::in_late_score(key);
+            let (_, place, _) = in_key.ok_or_else(|| damaged("a score's key is malformed"))?;
+            f(key, place, LateScore::read(value)?)?;
+            Ok(Flow::Continue)
+        })
     }
 
     fn read(bytes: &[u8]) -> Result<TraceScore> {

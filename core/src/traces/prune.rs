@@ -11,12 +11,12 @@ use super::read::Span;
 use super::scores;
 use super::segment::{Calls, Scores};
 use super::stream::{self, Shelf};
-use super::{LateScore, damaged, index, texts};
+use super::{LateScore, index, texts};
 use crate::error::Result;
 use crate::model::name::PromptName;
 use crate::model::time::Timestamp;
 use crate::model::trace::TraceFacts;
-use crate::storage::kv::{Flow, Order, Space, Write, scan_prefix};
+use crate::storage::kv::{Flow, Order, Space, Write};
 use crate::storage::layout;
 
 /// What went, and what stayed though it was old enough.
@@ -79,9 +79,8 @@ pub(crate) fn prune(
         let all = layout::trace_facts_of(prompt.as_str());
         let high = layout::trace_facts_from(prompt.as_str(), before);
         tx.scan(Space::Traces, all.bytes(), high.bytes(), Order::Ascending, &mut |key, value| {
-            let (_, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
-            let facts = super::read::facts(id.parse()?, at, crate::codec::record::decode(value)?);
-            if goes(at, facts.experiment.as_deref()) {
+            let (_, facts) = super::read::waiting_row(key, value)?;
+            if goes(facts.at, facts.experiment.as_deref()) {
                 waiting.push(facts);
             }
             Ok(Flow::Continue)
@@ -115,16 +114,8 @@ pub(crate) fn prune(
 
 fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<u64>) -> Result<u64> {
     let mut count = 0;
-    let (mut segments, mut late) = (Vec::new(), Vec::new());
-    let all = layout::scores_infos_of(stream.number);
-    scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, metric, number) =
-            layout::in_scores_info(key).ok_or_else(|| damaged("a segment's key is malformed"))?;
-        segments.push((metric, number, crate::codec::record::decode::<stream::Info>(value)?));
-        Ok(Flow::Continue)
-    })?;
     let (least, most) = (gone.iter().copied().min(), gone.iter().copied().max());
-    for (metric, number, info) in segments {
+    for (metric, number, info) in stream::scores_listed(&*tx, stream.number)? {
         if most.is_none_or(|most| most < info.first) || least.is_none_or(|least| info.last < least) {
             continue;
         }
@@ -151,15 +142,12 @@ fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<
             stream::put(tx, shelf, number, &kept)?;
         }
     }
-    let all = layout::late_scores_of(stream.number);
-    scan_prefix(&*tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, place, _) =
-            layout::in_late_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
-        LateScore::read(value)?;
+    let mut late = Vec::new();
+    LateScore::visit(&*tx, stream.number, &mut |key, place, _| {
         if gone.contains(&place) {
             late.push(key.to_vec());
         }
-        Ok(Flow::Continue)
+        Ok(())
     })?;
     count += late.len() as u64;
     stream.late = stream.late.saturating_sub(late.len() as u64);

@@ -20,7 +20,7 @@ use crate::storage::layout;
 /// So many waiting rows are read at a time.
 const CHUNK: usize = 256;
 
-pub(super) fn facts(id: TraceId, at: Timestamp, record: FactsRecord) -> TraceFacts {
+fn facts(id: TraceId, at: Timestamp, record: FactsRecord) -> TraceFacts {
     let FactsRecord {
         version,
         user,
@@ -46,6 +46,13 @@ pub(super) fn facts(id: TraceId, at: Timestamp, record: FactsRecord) -> TraceFac
         tokens_in,
         tokens_out,
     }
+}
+
+/// A waiting row as what it counts with, and its prompt.
+pub(super) fn waiting_row(key: &[u8], value: &[u8]) -> Result<(String, TraceFacts)> {
+    let in_key = layout::in_trace_facts(key);
+    let (prompt, at, id) = in_key.ok_or_else(|| damaged("its key is malformed"))?;
+    Ok((prompt, facts(id.parse()?, at, decode(value)?)))
 }
 
 /// A span of time: from `since` on, and before `until`.
@@ -248,9 +255,7 @@ impl<T: Read + ?Sized> Waiting<'_, T> {
         if self.next.is_empty() && !self.done {
             let (next, mut high) = (&mut self.next, None);
             self.tx.scan(Space::Traces, &self.low, &self.high, Order::Descending, &mut |key, value| {
-                let (_, at, id) =
-                    layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
-                next.push_back(facts(id.parse()?, at, decode(value)?));
+                next.push_back(waiting_row(key, value)?.1);
                 high = Some(key.to_vec());
                 Ok(if next.len() == CHUNK { Flow::Stop } else { Flow::Continue })
             })?;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::columns::{Ids, MAX_ROWS, Reader, Texts, Writer, signed, unsigned};
+use crate::codec::columns::{Ids, Reader, Texts, Writer, signed, unsigned};
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
 use crate::model::score::ScoreValue;
@@ -16,7 +16,7 @@ use crate::model::trace::{ScoreSource, TraceFacts};
 
 const CALLS: u8 = 1;
 const SCORES: u8 = 2;
-/// A place that no call of a segment has is refused in reading.
+/// What they are called in errors.
 const NAMES: [&str; 2] = ["segment of traces", "segment of scores"];
 
 /// A call as a row.
@@ -75,20 +75,19 @@ impl Calls {
 
     pub(super) fn push(&mut self, call: &Call) {
         let facts = &call.facts;
-        let text = |text: &'_ Option<String>| text.as_deref().unwrap_or_default().to_owned();
         self.places.push(call.place);
         self.at.push(unsigned(facts.at.as_micros()));
         self.versions.push(facts.version.into());
         self.version_ids.insert(facts.version.into(), call.version_id);
-        self.experiments.push(&text(&facts.experiment));
-        self.variants.push(&text(&facts.variant));
-        self.strata.push(&text(&facts.stratum));
+        self.experiments.push(facts.experiment.as_deref().unwrap_or_default());
+        self.variants.push(facts.variant.as_deref().unwrap_or_default());
+        self.strata.push(facts.stratum.as_deref().unwrap_or_default());
         self.figures[0].push(facts.latency_ms);
         self.figures[1].push(facts.cost_usd);
         self.tokens[0].push(facts.tokens_in);
         self.tokens[1].push(facts.tokens_out);
         self.ids.push(facts.trace_id.as_str());
-        self.users.push(&text(&facts.user));
+        self.users.push(facts.user.as_deref().unwrap_or_default());
         self.texts.push(call.texts.into());
     }
 
@@ -100,15 +99,16 @@ impl Calls {
         self.experiments.append(&other.experiments);
         self.variants.append(&other.variants);
         self.strata.append(&other.strata);
-        for (mine, more) in self.figures.iter_mut().zip(other.figures) {
-            mine.extend(more);
-        }
-        for (mine, more) in self.tokens.iter_mut().zip(other.tokens) {
-            mine.extend(more);
-        }
+        self.figures.iter_mut().zip(other.figures).for_each(|(mine, more)| mine.extend(more));
+        self.tokens.iter_mut().zip(other.tokens).for_each(|(mine, more)| mine.extend(more));
         self.ids.append(&other.ids);
         self.users.append(&other.users);
         self.texts.extend(other.texts);
+    }
+
+    /// Each call's id and place, as the index takes them.
+    pub(super) fn by_id(&self) -> Vec<(String, u64)> {
+        self.places.iter().enumerate().map(|(row, &place)| (self.ids.get(row), place)).collect()
     }
 
     pub(super) fn at(&self, row: usize) -> Timestamp {
@@ -395,6 +395,3 @@ pub(super) fn source(number: u64) -> Result<ScoreSource> {
 fn damaged(name: usize, reason: impl ToString) -> Error {
     Error::DamagedRecord { record: NAMES[name], reason: reason.to_string() }
 }
-
-/// So many rows are never in a segment.
-pub(super) const MOST_ROWS: usize = MAX_ROWS;

@@ -8,8 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::{Calls, MOST_ROWS, Scores};
-use crate::codec::columns::signed;
+use super::segment::{Calls, Scores};
+use crate::codec::columns::{MAX_ROWS, signed};
 use crate::codec::record::{decode, encode, record};
 use crate::error::{Error, Result};
 use crate::model::name::PromptName;
@@ -144,6 +144,19 @@ impl Shelf<'_> {
     }
 }
 
+/// Every segment of a stream's scores: the metric, the number, what is in it.
+pub(super) fn scores_listed(tx: &(impl Read + ?Sized), stream: u32) -> Result<Vec<(String, u64, Info)>> {
+    let mut found = Vec::new();
+    let all = layout::scores_infos_of(stream);
+    scan_prefix(tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
+        let in_key = layout::in_scores_info(key);
+        let (_, metric, number) = in_key.ok_or_else(|| damaged("a segment's key is malformed"))?;
+        found.push((metric, number, decode(value)?));
+        Ok(Flow::Continue)
+    })?;
+    Ok(found)
+}
+
 /// Rows in columns.
 pub(super) trait Segment: Default {
     fn rows(&self) -> usize;
@@ -268,7 +281,7 @@ pub(super) fn add<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64,
             // Of large batches as many as a segment may hold.
             let fit = young.iter().scan(0, |rows, (_, info)| {
                 *rows += info.rows as usize;
-                (*rows <= MOST_ROWS).then_some(())
+                (*rows <= MAX_ROWS).then_some(())
             });
             let fit = fit.count();
             if fit > 1 {

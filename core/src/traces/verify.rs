@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use super::scores::ScoreRecord;
 use super::segment::{Calls, Scores};
-use super::stream::{Info, Shelf, Stream};
-use super::{FactsRecord, LateScore, TraceRecord, damaged, index, read, scores, texts};
+use super::stream::{self, Info, Shelf, Stream};
+use super::{LateScore, TraceRecord, damaged, index, read, scores, texts};
 use crate::codec::hash::fingerprint;
 use crate::codec::record::decode;
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
-use crate::model::name::{PromptName, TraceId};
+use crate::model::name::PromptName;
 use crate::storage::entry::Kind;
 use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
 use crate::storage::layout;
@@ -89,16 +89,15 @@ fn waiting(tx: &dyn Read, version: IsVersion<'_>) -> Result<Checked> {
     })?;
     let all = layout::all_trace_facts();
     scan_prefix(tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, value| {
-        let (prompt, at, id) = layout::in_trace_facts(key).ok_or_else(|| damaged("its key is malformed"))?;
-        let id: TraceId = id.parse()?;
+        let (prompt, facts) = read::waiting_row(key, value)?;
+        let id = &facts.trace_id;
         let bytes = tx.get(Space::Traces, layout::trace(id.as_str()).bytes())?;
         let record: TraceRecord =
             decode(&bytes.ok_or_else(|| Error::TraceNotFound { trace: id.to_string() })?)?;
-        if record.prompt.as_str() != prompt || record.at != at {
+        if record.prompt.as_str() != prompt || record.at != facts.at {
             return Err(damaged(format!("the trace {id} is not where its record says")));
         }
-        let facts = read::facts(id, at, decode::<FactsRecord>(value)?);
-        same(version, &record.prompt, facts.version, record.version_id, facts.trace_id.as_str())?;
+        same(version, &record.prompt, facts.version, record.version_id, id.as_str())?;
         checked.traces += 1;
         Ok(Flow::Continue)
     })?;
@@ -169,10 +168,8 @@ fn check_stream(
         Ok(_) => Ok(()),
         Err(_) => Err(damaged(format!("a score of {prompt} belongs to no trace"))),
     };
-    let all = layout::scores_infos_of(stream.number);
-    scan_prefix(tx, Space::Traces, all.bytes(), Order::Ascending, &mut |key, _| {
-        let in_key = layout::in_scores_info(key).ok_or_else(|| damaged("a segment's key is malformed"))?;
-        let scores = Scores::decode(&Shelf::Scores(in_key.0, &in_key.1).read(tx, in_key.2)?)?;
+    for (metric, number, _) in stream::scores_listed(tx, stream.number)? {
+        let scores = Scores::decode(&Shelf::Scores(stream.number, &metric).read(tx, number)?)?;
         scores.visit(&mut |score| {
             if score.comment > 0
                 && tx
@@ -184,15 +181,10 @@ fn check_stream(
             there(score.place)
         })?;
         checked.scores += scores.len() as u64;
-        Ok(Flow::Continue)
-    })?;
-    let late = layout::late_scores_of(stream.number);
-    scan_prefix(tx, Space::Traces, late.bytes(), Order::Ascending, &mut |key, value| {
-        let (_, place, _) =
-            layout::in_late_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
-        LateScore::read(value)?;
+    }
+    LateScore::visit(tx, stream.number, &mut |_, place, _| {
         there(place)?;
         checked.scores += 1;
-        Ok(Flow::Continue)
+        Ok(())
     })
 }

@@ -94,10 +94,7 @@ fn check(
     metric: usize,
     score: &NewScore,
 ) -> Result<()> {
-    match (metrics.get(metric), configs.get(metric)) {
-        (Some(name), Some(Some(config))) => config.check(name.as_str(), &score.value),
-        _ => Ok(()),
-    }
+    configs[metric].as_ref().map_or(Ok(()), |config| config.check(metrics[metric].as_str(), &score.value))
 }
 
 /// A call that passed every check that needs no store.
@@ -162,11 +159,7 @@ impl Store {
             let mut scores = Vec::with_capacity(given.len());
             for (name, score) in given {
                 let metric = metrics.find(&name, scores::metric)?;
-                let score = match metrics.names.get(metric) {
-                    Some(name) => scores::checked(name, score)?,
-                    None => score,
-                };
-                scores.push((metric, score));
+                scores.push((metric, scores::checked(&metrics.names[metric], score)?));
             }
             ids.push(trace.id.clone());
             drafts.push(Draft { version, trace, scores });
@@ -190,11 +183,7 @@ impl Store {
         for GivenScore { trace_id, metric, score } in given {
             let metric = metrics.find(&metric, scores::metric)?;
             let trace = traces.find(&trace_id, str::parse)?;
-            let score = match metrics.names.get(metric) {
-                Some(name) => scores::checked(name, score)?,
-                None => score,
-            };
-            drafts.push((trace, metric, score));
+            drafts.push((trace, metric, scores::checked(&metrics.names[metric], score)?));
         }
         let count = drafts.len() as u64;
         // What was logged a moment ago may still be on its way.
