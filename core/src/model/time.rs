@@ -52,80 +52,25 @@ impl Timestamp {
         }
     }
 
+    /// The moment, if it lies in the years that text can write.
+    ///
+    /// # Errors
+    /// `invalid-time`.
+    pub(crate) fn writable(self) -> Result<Timestamp> {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(_) => Ok(self),
+            Err(_) => Err(Error::InvalidTime { given: self.to_string() }),
+        }
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 }
 
-// Every trace's time is written and read; the general ways of jiff take ten times as long for the form that we write.
-const COMMON: &[u8; TEXT] = b"0000-00-00T00:00:00.000000Z";
-const TEXT: usize = 27;
-const DAY: i64 = 86_400_000_000;
-/// Where each number stands in the text, and its digits.
-const FIELDS: [(usize, usize); 7] = [(0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2), (20, 6)];
-
-/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar (Hinnant, `civil_from_days`).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let from_march = days + 719_468;
-    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let (day, month) = (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    (year + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The day since 1970-01-01 (Hinnant, `days_from_civil`).
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-impl Timestamp {
-    /// The text, of a moment in the years 1970 to 9000.
-    fn common_text(self) -> Option<[u8; TEXT]> {
-        if !(0..=221_845_392_000_000_000).contains(&self.0) {
-            return None;
-        }
-        let (year, month, day) = civil(self.0 / DAY);
-        let seconds = self.0 % DAY / 1_000_000;
-        let numbers = [year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, self.0 % 1_000_000];
-        let mut text = *COMMON;
-        for ((start, digits), mut number) in FIELDS.into_iter().zip(numbers) {
-            for at in (start..start + digits).rev() {
-                text[at] = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
-        Some(text)
-    }
-
-    /// A moment from a text as `common_text` writes it.
-    fn from_common_text(text: &str) -> Option<Timestamp> {
-        let text: &[u8; TEXT] = text.as_bytes().try_into().ok()?;
-        let mut numbers = [0i64; 7];
-        for (number, (start, digits)) in numbers.iter_mut().zip(FIELDS) {
-            for byte in &text[start..start + digits] {
-                *number = *number * 10 + i64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
-            }
-        }
-        let [year, month, day, hour, minute, second, micros] = numbers;
-        let date = days(year, month, day);
-        let at = date * DAY + ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros;
-        // What is no date, no time of day or another form is written otherwise than it came.
-        let at = Timestamp(at);
-        (at.common_text().as_ref() == Some(text)).then_some(at)
-    }
-}
-
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(text) = self.common_text() {
-            return f.write_str(std::str::from_utf8(&text).unwrap_or_default());
-        }
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(at) => write!(f, "{at:.6}"),
             // Outside of the years that RFC 3339 can write.
@@ -138,9 +83,6 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Timestamp> {
-        if let Some(at) = Timestamp::from_common_text(text) {
-            return Ok(at);
-        }
         text.parse::<jiff::Timestamp>()
             .map(|at| Timestamp(at.as_microsecond()))
             .map_err(|_| Error::InvalidTime { given: text.to_owned() })

@@ -42,9 +42,8 @@ pub(crate) struct Exposed {
 impl Draft {
     pub(crate) fn new(prompt: &str, trace: NewTrace, now: Timestamp) -> Result<Draft> {
         let prompt = prompt.parse()?;
-        let at = trace.at.unwrap_or(now);
         // What can't be written as text could not be read again.
-        at.to_string().parse::<Timestamp>()?;
+        let at = trace.at.unwrap_or(now).writable()?;
         let id = trace.trace_id.as_deref().map_or_else(|| Ok(TraceId::new(at)), str::parse)?;
         let refuse = |reason: String| Err(Error::InvalidTrace { trace: id.to_string(), reason });
         for (what, value) in [("latency_ms", trace.latency_ms), ("cost_usd", trace.cost_usd)] {
