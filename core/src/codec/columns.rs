@@ -4,8 +4,8 @@
 //! every list of bytes ends with eight bytes of its BLAKE3, so damage is an error and never another number; and no
 //! bytes, however hostile, make the reader allocate more than [`MAX_ROWS`] rows of a column or [`MAX_TEXTS`] of texts.
 //!
-//! Whole numbers: one value, or a first one and a step, or blocks of 128 with a base and a width of their own; of the
-//! values, or of their differences. Floats: what few values repeat are a dictionary, what has few decimals are
+//! Whole numbers: one value, or a first one and a step, or runs of the same one, or blocks of 128 with a base and a width of
+//! their own; of the values, or of their differences. Floats: what few values repeat are a dictionary, what has few decimals are
 //! whole numbers of the last one, everything else lies raw. Texts: a dictionary. Ids: UUIDs and 32 hex digits are 16
 //! bytes.
 
@@ -31,6 +31,10 @@ const CONSTANT: u8 = 0;
 const STEPS: u8 = 1;
 const VALUES: u8 = 2;
 const DIFFERENCES: u8 = 3;
+/// Values that stay the same for long: each once, and how often.
+const RUNS: u8 = 4;
+/// So long are runs on average at least.
+const LONG: usize = 16;
 
 const RAW: u8 = 0;
 const DICTIONARY: u8 = 1;
@@ -82,13 +86,35 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Bytes of a length that the reader knows.
+    pub(crate) fn plain(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
     pub(crate) fn ints(&mut self, values: &[u64]) {
         let Some(&first) = values.first() else { return };
         if values.iter().all(|&n| n == first) {
             self.0.push(CONSTANT);
             return self.number(first);
         }
-        let step = values[1].wrapping_sub(first);
+        let runs = 1 + values.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        if runs * LONG <= values.len() {
+            self.0.push(RUNS);
+            self.number(runs as u64);
+            let (mut of_runs, mut lengths) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
+            for run in values.chunk_by(|a, b| a == b) {
+                of_runs.push(run[0]);
+                lengths.push(run.len() as u64);
+            }
+            self.without_runs(&of_runs);
+            return self.without_runs(&lengths);
+        }
+        self.without_runs(values);
+    }
+
+    fn without_runs(&mut self, values: &[u64]) {
+        let Some(&first) = values.first() else { return };
+        let step = values.get(1).map_or(0, |second| second.wrapping_sub(first));
         let even = values.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
         if even {
             self.0.push(STEPS);

@@ -1,5 +1,6 @@
 //! Production at a glance: one metric over the traces of a prompt, whole and by group.
 
+mod many;
 mod pile;
 
 use std::collections::BTreeMap;
@@ -10,9 +11,10 @@ use crate::error::{Error, Result};
 use crate::model::name::{Label, MetricName, PromptName};
 use crate::model::score::{Direction, ScoreConfig};
 use crate::model::trace::{Figure, ScoreSource};
-use crate::traces::{Live, Marks};
+use crate::traces::{Live, Marks, Needs};
 
-use pile::{Groups, Pile, Unit, unit};
+pub(crate) use many::summarise_all;
+use pile::{Groups, Pile, Scale, Unit, unit};
 
 /// Bins of a histogram.
 const BINS: usize = 20;
@@ -156,6 +158,7 @@ pub struct LiveSummary {
 }
 
 /// What is asked about which metric.
+#[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) prompt: PromptName,
     pub(crate) metric: MetricName,
@@ -164,6 +167,30 @@ pub(crate) struct Question {
     pub(crate) by: Option<GroupBy>,
     /// The prompt's labels and the versions they point to now.
     pub(crate) labels: BTreeMap<Label, u32>,
+}
+
+impl Question {
+    /// What has to be read of the calls.
+    pub(crate) fn needs(&self) -> Needs {
+        Needs {
+            at: self.by == Some(GroupBy::Day),
+            experiments: false,
+            variants: self.by == Some(GroupBy::Variant),
+            strata: self.by == Some(GroupBy::Stratum),
+            figures: Figure::of(self.metric.as_str()).is_some(),
+        }
+    }
+
+    /// What the histogram spans: what the metric declares, or what was observed.
+    fn scale(&self, observed: Option<(f64, f64)>) -> Option<Scale> {
+        let declared = self.config.as_ref().and_then(ScoreConfig::range);
+        // Scores may be older than the declaration: then what it says can't hold all of them.
+        let declared = declared.filter(|(low, high)| observed.is_none_or(|(a, b)| *low <= a && b <= *high));
+        match declared {
+            Some((low, high)) => Some(Scale { low, high, declared: true }),
+            None => observed.map(|(low, high)| Scale { low, high, declared: false }),
+        }
+    }
 }
 
 /// What each trace counts as; not a number where that is none.
@@ -210,24 +237,18 @@ pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) 
     // A source alone may lie outside of what the sources' means span.
     let observed = std::iter::once(&all).chain(&piles).filter_map(Pile::range);
     let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let declared = question.config.as_ref().and_then(ScoreConfig::range);
-    // Scores may be older than the declaration: then what it says can't hold all of them.
-    let declared = declared.filter(|(low, high)| observed.is_none_or(|(a, b)| *low <= a && b <= *high));
-    let range = match declared {
-        Some((low, high)) => Some((low, high, true)),
-        None => observed.map(|(low, high)| (low, high, false)),
-    };
+    let scale = question.scale(observed);
     let names = marks.map_or(&[][..], |marks| &marks.categories);
     let keep_empty = question.by == Some(GroupBy::Label);
     let mut made = Vec::new();
     for (group, pile) in groups.names.into_iter().zip(piles) {
         if pile.traces > 0 || keep_empty {
-            made.push(LiveGroup { group, figures: pile.figures(range, names)? });
+            made.push(LiveGroup { group, figures: pile.figures(scale, names)? });
         }
     }
     made.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(LiveSummary {
-        figures: all.figures(range, names)?,
+        figures: all.figures(scale, names)?,
         groups: made,
         direction: question.config.map(|config| config.direction),
         prompt: question.prompt,
@@ -247,20 +268,6 @@ fn pile_marks(
 ) {
     let wanted = |source: ScoreSource| question.source.is_none_or(|only| only == source);
     let whole = marks.sources.iter().all(|&source| wanted(source));
-    // A number on every trace, and every trace in one group: what most summaries are.
-    if whole && groups.partition() && marks.plain(live.rows()) {
-        let mut sizes = vec![0; piles.len()];
-        groups.of_row.iter().for_each(|&group| sizes[group as usize] += 1);
-        piles.iter_mut().zip(&sizes).for_each(|(pile, &size)| pile.values.reserve_exact(size));
-        for (mark, &group) in marks.values.iter().zip(&groups.of_row) {
-            piles[group as usize].values.extend(mark.number());
-        }
-        for (pile, size) in piles.iter_mut().zip(sizes) {
-            (pile.traces, pile.n) = (size as u64, size as u64);
-        }
-        (all.traces, all.n) = (live.rows() as u64, live.rows() as u64);
-        return;
-    }
     let (mut next, mut chosen) = (0, Vec::new());
     for (row, &version) in live.versions.iter().enumerate() {
         let from = next;

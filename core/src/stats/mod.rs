@@ -102,6 +102,7 @@ pub use repeats::{RepeatNoise, noise_floor, repeat_noise, repeat_variance};
 pub(crate) use sort::sort;
 pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
+pub(crate) use sum::mean_sd_of;
 pub use sum::{MeanSd, mean_sd};
 pub use units::{Response, UnitComparison, ratio_metric, unit_means, units_by_arm};
 pub use welch::{Summary, Welch, welch, welch_from_summaries};

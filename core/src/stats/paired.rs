@@ -154,9 +154,12 @@ fn from_parts(a: &[f64], b: &[f64], d: &[f64], alpha: f64) -> Paired {
     found
 }
 
-/// The interval of the mean of one sample of sorted values: the paired one against zeros.
-pub(crate) fn mean_interval(sorted: &[f64], moments: &super::MeanSd, alpha: f64) -> Option<(f64, f64)> {
-    let (low, high) = (*sorted.first()?, *sorted.last()?);
+/// The interval of the mean of one sample between two ends: the paired one against zeros.
+pub(crate) fn mean_interval(
+    (low, high): (f64, f64),
+    moments: &super::MeanSd,
+    alpha: f64,
+) -> Option<(f64, f64)> {
     let sd = moments.sd?;
     if differences_equal(&[low, high], low.abs().max(high.abs())) || sd == 0.0 {
         return None;
@@ -178,7 +181,8 @@ pub(crate) struct TTest {
 
 impl TTest {
     pub(crate) fn new(diff: f64, se: f64, df: f64, alpha: f64) -> TTest {
-        let t = diff / se;
+        // A quotient past the largest number is that number: nothing that is read from it differs.
+        let t = (diff / se).clamp(-f64::MAX, f64::MAX);
         let half = t_upper_quantile(alpha / 2.0, df) * se;
         let p_value = (2.0 * t_tails(t.abs(), df).1).min(1.0);
         TTest { se, df, t, p_value, ci_low: diff - half, ci_high: diff + half }

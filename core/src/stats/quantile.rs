@@ -1,6 +1,7 @@
 //! Percentiles: the type 7 estimate and its interval from order statistics.
 
 use super::dist::binomial_quantile;
+use super::sort::nth_of_sorted;
 use super::sum::all_finite;
 use super::{Status, check_open_unit, invalid};
 use crate::error::Result;
@@ -38,16 +39,23 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// The q-quantile of values that are sorted already, q from 0 to 1.
-pub(crate) fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
-    type7(sorted, q)
+/// The q-quantile of the values of lists that are sorted each, q from 0 to 1.
+pub(crate) fn quantile_of_sorted(lists: &[&[f64]], q: f64) -> Option<f64> {
+    match lists {
+        [sorted] => type7(sorted, q),
+        _ => type7_by(lists.iter().map(|list| list.len()).sum(), |place| nth_of_sorted(lists, place), q),
+    }
+}
+
+fn type7(sorted: &[f64], q: f64) -> Option<f64> {
+    type7_by(sorted.len(), |place| sorted.get(place).copied(), q)
 }
 
 /// Type 7, interpolated from the nearer neighbour as numpy does.
-fn type7(sorted: &[f64], q: f64) -> Option<f64> {
-    let position = (sorted.len() as f64 - 1.0) * q;
-    let below = *sorted.get(position.floor() as usize)?;
-    let above = sorted.get(position.floor() as usize + 1).copied().unwrap_or(below);
+fn type7_by(n: usize, nth: impl Fn(usize) -> Option<f64>, q: f64) -> Option<f64> {
+    let position = (n as f64 - 1.0) * q;
+    let below = nth(position.floor() as usize)?;
+    let above = nth(position.floor() as usize + 1).unwrap_or(below);
     let share = position - position.floor();
     let gap = above - below;
     Some(if share >= 0.5 { above - gap * (1.0 - share) } else { below + gap * share })

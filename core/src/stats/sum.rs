@@ -72,50 +72,91 @@ pub(crate) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
 const MANY: usize = 1_024;
 const LANES: usize = 8;
 
-/// The sum of `f` over many values, in lanes that do not wait for each other: each a compensated sum of its own, and so is
-/// the sum of the lanes.
-fn in_lanes(values: &[f64], f: impl Fn(f64) -> f64) -> Sum {
-    let (mut sums, mut lost) = ([0.0; LANES], [0.0; LANES]);
+/// The sums of what `f` makes of many values, in lanes that do not wait for each other: each a compensated sum of its own,
+/// and so is the sum of the lanes.
+fn in_lanes<const N: usize>(values: &[f64], f: impl Fn(f64) -> [f64; N]) -> [Sum; N] {
+    let (mut sums, mut lost) = ([[0.0; LANES]; N], [[0.0; LANES]; N]);
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for lane in 0..LANES {
-            let pair = Pair::of_sum(sums[lane], f(chunk[lane]));
-            lost[lane] += pair.lo;
-            sums[lane] = pair.hi;
+            let made = f(chunk[lane]);
+            for k in 0..N {
+                let pair = Pair::of_sum(sums[k][lane], made[k]);
+                lost[k][lane] += pair.lo;
+                sums[k][lane] = pair.hi;
+            }
         }
     }
-    let mut total = Sum::default();
-    rest.iter().for_each(|&x| total.add(f(x)));
-    sums.iter().for_each(|&x| total.add(x));
-    lost.iter().for_each(|&x| total.lost += x);
-    total
+    let mut totals = one_by_one(rest, f);
+    for (total, (sums, lost)) in totals.iter_mut().zip(sums.iter().zip(&lost)) {
+        sums.iter().for_each(|&x| total.add(x));
+        lost.iter().for_each(|&x| total.lost += x);
+    }
+    totals
 }
 
-fn total(values: &[f64], f: impl Fn(f64) -> f64) -> Sum {
-    if values.len() >= MANY {
-        return in_lanes(values, f);
+fn one_by_one<const N: usize>(values: &[f64], f: impl Fn(f64) -> [f64; N]) -> [Sum; N] {
+    let mut totals = [Sum::default(); N];
+    for &x in values {
+        totals.iter_mut().zip(f(x)).for_each(|(total, x)| total.add(x));
     }
-    let mut total = Sum::default();
-    values.iter().for_each(|&x| total.add(f(x)));
-    total
+    totals
+}
+
+/// The sums of what `f` makes of the values of several lists.
+fn totals_of<const N: usize>(lists: &[&[f64]], f: impl Fn(f64) -> [f64; N] + Copy) -> [Sum; N] {
+    let mut all: Option<[Sum; N]> = None;
+    for list in lists {
+        let one = if list.len() >= MANY { in_lanes(list, f) } else { one_by_one(list, f) };
+        all = Some(match all {
+            None => one,
+            Some(mut all) => {
+                for (total, one) in all.iter_mut().zip(one) {
+                    total.add(one.sum);
+                    total.lost += one.lost;
+                }
+                all
+            }
+        });
+    }
+    all.unwrap_or([Sum::default(); N])
+}
+
+fn count_of(lists: &[&[f64]]) -> usize {
+    lists.iter().map(|list| list.len()).sum()
 }
 
 /// The mean as a pair; NaN for no values.
 pub(crate) fn mean(values: &[f64]) -> Pair {
-    total(values, |x| x).divided_by(values.len() as f64)
+    mean_of(&[values])
 }
 
-/// The sample variance (n-1) around `mean`; NaN below two values.
+fn mean_of(lists: &[&[f64]]) -> Pair {
+    let [total] = totals_of(lists, |x| [x]);
+    total.divided_by(count_of(lists) as f64)
+}
+
+/// The sample variance (n-1) around `mean`; NaN below two values, infinite if no number holds it.
 ///
 /// `(Σr² - (Σr)²/n) / (n-1)` with `r = (x - hi) - lo`: the second term repairs what rounding left in Σr.
 pub(crate) fn variance(values: &[f64], mean: Pair) -> f64 {
-    if values.len() < 2 {
+    variance_of(&[values], mean)
+}
+
+fn variance_of(lists: &[&[f64]], mean: Pair) -> f64 {
+    let n = count_of(lists);
+    if n < 2 {
         return f64::NAN;
     }
-    let n = values.len() as f64;
-    let squares = total(values, |x| mean.residual(x) * mean.residual(x)).value();
-    let rest = total(values, |x| mean.residual(x)).value();
-    ((squares - rest * rest / n) / (n - 1.0)).max(0.0)
+    let n = n as f64;
+    let sums = totals_of(lists, |x| {
+        let residual = mean.residual(x);
+        [residual * residual, residual]
+    });
+    let [squares, rest] = sums.map(Sum::value);
+    let variance = (squares - rest * rest / n) / (n - 1.0);
+    // Squares past the largest number: no spread at all would be the opposite of what there is.
+    if variance.is_nan() { f64::INFINITY } else { variance.max(0.0) }
 }
 
 /// g₁ = m₃ / m₂^1.5, the skewness without a correction for n; `None` for constant values.
@@ -170,12 +211,17 @@ pub struct MeanSd {
 /// assert!(trialplate::stats::mean_sd(&[]).is_none());
 /// ```
 pub fn mean_sd(values: &[f64]) -> Option<MeanSd> {
-    if values.is_empty() || !all_finite(values) {
+    mean_sd_of(&[values])
+}
+
+/// The same of several lists as of one.
+pub(crate) fn mean_sd_of(lists: &[&[f64]]) -> Option<MeanSd> {
+    let n = count_of(lists);
+    if n == 0 || !lists.iter().all(|list| all_finite(list)) {
         return None;
     }
-    let n = values.len();
-    let pair = mean(values);
-    let sd = (n >= 2).then(|| libm::sqrt(variance(values, pair)));
+    let pair = mean_of(lists);
+    let sd = (n >= 2).then(|| libm::sqrt(variance_of(lists, pair)));
     let found = MeanSd { n, mean: pair.value(), sd, se: sd.map(|sd| sd / libm::sqrt(n as f64)) };
     (found.mean.is_finite() && found.sd.is_none_or(f64::is_finite)).then_some(found)
 }

@@ -45,9 +45,11 @@ pub(crate) enum Kind {
     ScoresInfo,
     Scores,
     LateScore,
+    Pack,
     CallTexts,
     SharedText,
     ScoreComment,
+    IndexBatch,
     IndexRun,
     IndexBlock,
     IndexFilter,
@@ -55,7 +57,7 @@ pub(crate) enum Kind {
 
 #[cfg(any(test, fuzzing))]
 impl Kind {
-    pub(crate) const ALL: [Kind; 43] = [
+    pub(crate) const ALL: [Kind; 45] = [
         Kind::Store,
         Kind::Prompt,
         Kind::Version,
@@ -93,9 +95,11 @@ impl Kind {
         Kind::ScoresInfo,
         Kind::Scores,
         Kind::LateScore,
+        Kind::Pack,
         Kind::CallTexts,
         Kind::SharedText,
         Kind::ScoreComment,
+        Kind::IndexBatch,
         Kind::IndexRun,
         Kind::IndexBlock,
         Kind::IndexFilter,
@@ -160,12 +164,14 @@ fn column(tag: u8, f: &mut Fields<'_>) -> Option<(Kind, String)> {
             (Kind::Scores, format!("the scores {number} of {metric:?} of the columns {stream}"))
         }
         b'u' => (Kind::LateScore, format!("a score of call {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'k' => (Kind::Pack, format!("batch {1} of the columns {0}", f.u32()?, f.u64()?)),
         b'y' => (Kind::CallTexts, format!("the texts of call {1} of the columns {0}", f.u32()?, f.u64()?)),
         b'h' => {
             f.raw::<16>()?;
             (Kind::SharedText, "a text that calls share".to_owned())
         }
         b'z' => (Kind::ScoreComment, format!("comment {1} of the columns {0}", f.u32()?, f.u64()?)),
+        b'j' => (Kind::IndexBatch, format!("batch {} of the index of traces", f.u64()?)),
         b'I' => {
             f.raw::<1>()?;
             (Kind::IndexRun, format!("run {} of the index of traces", f.u64()?))

@@ -69,6 +69,22 @@ pub(crate) fn scan_prefix(
     tx.scan(space, prefix, &super::keys::after_prefix(prefix), order, visit)
 }
 
+/// Looks at the value under `key` where it lies; whether there is one.
+pub(crate) fn view(
+    tx: &(impl Read + ?Sized),
+    space: Space,
+    key: &[u8],
+    f: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<bool> {
+    let (mut found, behind) = (false, [key, &[0]].concat());
+    tx.scan(space, key, &behind, Order::Ascending, &mut |_, value| {
+        found = true;
+        f(value)?;
+        Ok(Flow::Stop)
+    })?;
+    Ok(found)
+}
+
 /// The last entry whose key begins with `prefix` and lies below `high`.
 pub(crate) fn last_below(
     tx: &(impl Read + ?Sized),

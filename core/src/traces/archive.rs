@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::segment::{Call, Calls, Scored, Scores};
 use super::stream::{self, Info, Shelf};
 use super::{LateScore, index};
+use crate::codec::hash::fingerprint;
 use crate::error::Result;
 use crate::model::name::{MetricName, TraceId};
 use crate::model::trace::TraceScore;
@@ -56,7 +57,7 @@ impl<'t, T: Read + ?Sized> Archive<'t, T> {
     }
 
     pub(super) fn locate_one(&self, id: &TraceId) -> Result<Option<(u32, u64)>> {
-        Ok(index::find(self.tx, &[id.as_str()])?.pop().flatten())
+        Ok(index::find(self.tx, &[fingerprint(id.as_str())])?.pop().flatten())
     }
 
     pub(super) fn listed(&self, stream: u32) -> Result<Listed> {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::fold::{self, Piles};
 use super::segment::{Call, Calls};
 use super::stream::{self, Stream};
-use super::{index, scores, texts, write};
+use super::{index, pack, scores, texts, write};
+use crate::codec::hash::fingerprint;
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
 use crate::model::name::{MetricName, PromptName, TraceId};
@@ -44,25 +45,29 @@ pub(crate) fn log(
     metrics: &[MetricName],
     logged: Vec<Logged>,
 ) -> Result<()> {
-    let new: Vec<&str> = logged.iter().map(|logged| logged.draft.id.as_str()).collect();
-    let known = index::find(&*tx, &new)?;
-    let (mut ids, waits) = (HashSet::with_capacity(new.len()), any_waits(&*tx)?);
+    let prints: Vec<index::Print> =
+        logged.iter().map(|logged| fingerprint(logged.draft.id.as_str())).collect();
+    let known = index::find(&*tx, &prints)?;
+    let (mut ids, waits) = (HashSet::with_capacity(prints.len()), any_waits(&*tx)?);
     for (Logged { draft, .. }, known) in logged.iter().zip(&known) {
         let there = known.is_some() || !ids.insert(draft.id.as_str());
         if there || (waits && scores::waits(&*tx, &draft.id)?) {
             return Err(Error::TraceExists { trace: draft.id.to_string() });
         }
     }
-    let mut by_prompt: BTreeMap<PromptName, Vec<Logged>> = BTreeMap::new();
-    for logged in logged {
+    let mut by_prompt: BTreeMap<PromptName, (Vec<Logged>, Vec<index::Print>)> = BTreeMap::new();
+    for (logged, print) in logged.into_iter().zip(prints) {
         match by_prompt.get_mut(&logged.draft.prompt) {
-            Some(known) => known.push(logged),
+            Some((known, prints)) => {
+                known.push(logged);
+                prints.push(print);
+            }
             None => {
-                by_prompt.insert(logged.draft.prompt.clone(), vec![logged]);
+                by_prompt.insert(logged.draft.prompt.clone(), (vec![logged], vec![print]));
             }
         }
     }
-    for (prompt, logged) in by_prompt {
+    for (prompt, (logged, prints)) in by_prompt {
         let mut stream = stream::find_or_make(tx, &prompt)?;
         let scored: usize = logged.iter().map(|logged| logged.scores.len()).sum();
         if logged.len() + scored < BATCH {
@@ -78,7 +83,7 @@ pub(crate) fn log(
                 }
             }
         } else {
-            put(tx, now, metrics, &mut stream, logged)?;
+            put(tx, now, metrics, &mut stream, logged, &prints)?;
         }
         fold::settle(tx, &prompt, &mut stream)?;
         stream::save(tx, &prompt, &stream)?;
@@ -92,13 +97,11 @@ fn put(
     metrics: &[MetricName],
     stream: &mut Stream,
     logged: Vec<Logged>,
+    prints: &[index::Print],
 ) -> Result<()> {
     let mut logged = logged.into_iter();
-    loop {
-        let (mut calls, mut piles) = (Calls::default(), Piles::default());
-        metrics.iter().for_each(|metric| {
-            piles.pile(metric);
-        });
+    for prints in prints.chunks(SEGMENT) {
+        let (mut calls, mut piles) = (Calls::default(), Piles::of(metrics, prints.len()));
         // A batch may be larger than a segment.
         for Logged { draft, version, version_id, scores } in logged.by_ref().take(SEGMENT) {
             let place = stream.next;
@@ -110,12 +113,9 @@ fn put(
             }
             calls.push(&Call { place, facts, version_id, texts });
         }
-        if calls.len() == 0 {
-            return Ok(());
-        }
-        fold::put_calls(tx, stream, &calls)?;
-        piles.put(tx, stream)?;
+        pack::add(tx, stream, calls, prints, piles)?;
     }
+    Ok(())
 }
 
 /// Writes scores of traces: which of the traces, which of the metrics, and what. The caller has held them against what
@@ -127,8 +127,8 @@ pub(crate) fn score(
     metrics: &[MetricName],
     given: Vec<(usize, usize, NewScore)>,
 ) -> Result<()> {
-    let ids: Vec<&str> = traces.iter().map(TraceId::as_str).collect();
-    let places = index::find(&*tx, &ids)?;
+    let prints: Vec<index::Print> = traces.iter().map(|id| fingerprint(id.as_str())).collect();
+    let places = index::find(&*tx, &prints)?;
     let mut by_stream: HashMap<u32, Vec<(u64, usize, NewScore)>> = HashMap::new();
     for (trace, metric, score) in given {
         let (Some(id), Some(name)) = (traces.get(trace), metrics.get(metric)) else { continue };
@@ -155,10 +155,7 @@ pub(crate) fn score(
         } else {
             let mut given = given.into_iter().peekable();
             while given.peek().is_some() {
-                let mut piles = Piles::default();
-                metrics.iter().for_each(|metric| {
-                    piles.pile(metric);
-                });
+                let mut piles = Piles::of(metrics, 0);
                 for (place, metric, score) in given.by_ref().take(SEGMENT) {
                     piles.add(tx, &mut stream, metric, place, now, score)?;
                 }

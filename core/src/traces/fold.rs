@@ -4,8 +4,9 @@
 //! place. Scores of one call and metric keep their order: those in the columns are older than those that wait.
 
 use super::segment::{Call, Calls, Scored, Scores};
-use super::stream::{self, Shelf, Stream};
-use super::{LateScore, TraceRecord, damaged, index, read, scores, texts};
+use super::stream::Stream;
+use super::{LateScore, TraceRecord, damaged, pack, read, scores, texts};
+use crate::codec::hash::fingerprint;
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::{MetricName, PromptName};
@@ -25,8 +26,18 @@ const MOST_BYTES: usize = 16 << 20;
 pub(super) struct Piles(Vec<(MetricName, Scores)>);
 
 impl Piles {
+    /// Makes a pile for each metric, with room for so many scores.
+    pub(super) fn of(metrics: &[MetricName], rows: usize) -> Piles {
+        let pile = |metric: &MetricName| {
+            let mut scores = Scores::default();
+            scores.reserve(rows);
+            (metric.clone(), scores)
+        };
+        Piles(metrics.iter().map(pile).collect())
+    }
+
     /// The pile of a metric.
-    pub(super) fn pile(&mut self, metric: &MetricName) -> usize {
+    fn pile(&mut self, metric: &MetricName) -> usize {
         match self.0.iter().position(|(known, _)| known == metric) {
             Some(pile) => pile,
             None => {
@@ -72,26 +83,24 @@ impl Piles {
         self.add(tx, stream, pile, place, at, NewScore { value, source, comment, judge })
     }
 
-    /// In the order of the metrics' names, so that the same calls make the same file.
-    pub(super) fn put(mut self, tx: &mut dyn Write, stream: &mut Stream) -> Result<()> {
-        self.0.sort_by(|a, b| a.0.cmp(&b.0));
-        for (metric, scores) in self.0 {
-            if scores.len() > 0 {
-                let shelf = Shelf::Scores(stream.number, metric.as_str());
-                stream::add(tx, shelf, stream.scores, &scores)?;
-                stream.scores += 1;
-            }
+    /// Adds scores of a metric behind those that are there.
+    pub(super) fn append(&mut self, metric: MetricName, scores: Scores) {
+        match self.0.iter_mut().find(|(known, _)| *known == metric) {
+            Some((_, older)) => older.append(scores),
+            None => self.0.push((metric, scores)),
         }
-        Ok(())
     }
-}
 
-/// Puts calls behind those that are there, and says where each lies.
-pub(super) fn put_calls(tx: &mut dyn Write, stream: &Stream, calls: &Calls) -> Result<()> {
-    let places = calls.by_id();
-    let Some((_, first)) = places.first() else { return Ok(()) };
-    stream::add(tx, Shelf::Calls(stream.number), *first, calls)?;
-    index::add(tx, stream.number, &places)
+    /// The scores of the metric with the most of them.
+    pub(super) fn most(&self) -> usize {
+        self.0.iter().map(|(_, scores)| scores.len()).max().unwrap_or_default()
+    }
+
+    /// In the order of the metrics' names, so that the same calls make the same file.
+    pub(super) fn by_name(mut self) -> impl Iterator<Item = (MetricName, Scores)> {
+        self.0.sort_by(|a, b| a.0.cmp(&b.0));
+        self.0.into_iter().filter(|(_, scores)| scores.len() > 0)
+    }
 }
 
 /// Moves what waits, if it is too much. `stream` is saved by the caller.
@@ -118,7 +127,7 @@ fn fold_calls(tx: &mut dyn Write, prompt: &PromptName, stream: &mut Stream) -> R
         let full = waiting.len() == MOST_ROWS || bytes > MOST_BYTES;
         Ok(if full { Flow::Stop } else { Flow::Continue })
     })?;
-    let (mut calls, mut piles) = (Calls::default(), Piles::default());
+    let (mut calls, mut prints, mut piles) = (Calls::default(), Vec::new(), Piles::default());
     for (key, facts, record) in waiting {
         let place = stream.next;
         stream.next += 1;
@@ -130,11 +139,11 @@ fn fold_calls(tx: &mut dyn Write, prompt: &PromptName, stream: &mut Stream) -> R
         }
         tx.delete(Space::Traces, layout::trace(facts.trace_id.as_str()).bytes())?;
         tx.delete(Space::Traces, &key)?;
+        prints.push(fingerprint(facts.trace_id.as_str()));
         calls.push(&Call { place, facts, version_id, texts });
     }
     stream.waiting = stream.waiting.saturating_sub(calls.len() as u64);
-    put_calls(tx, stream, &calls)?;
-    piles.put(tx, stream)
+    pack::add(tx, stream, calls, &prints, piles)
 }
 
 /// Moves the late scores to the columns, and behind them what the piles hold already.
@@ -150,11 +159,6 @@ pub(super) fn fold_late(tx: &mut dyn Write, stream: &mut Stream, newer: Piles) -
         piles.add_given(tx, stream, place, score)?;
     }
     stream.late = 0;
-    for (metric, scores) in newer.0 {
-        let pile = piles.pile(&metric);
-        if let Some((_, older)) = piles.0.get_mut(pile) {
-            older.append(scores);
-        }
-    }
-    piles.put(tx, stream)
+    newer.0.into_iter().for_each(|(metric, scores)| piles.append(metric, scores));
+    pack::add(tx, stream, Calls::default(), &[], piles)
 }

@@ -1,32 +1,35 @@
 //! From a call's id to its place, for calls in the columns.
 //!
-//! Invariants: each batch of calls adds a run, sorted by the ids' fingerprints; eight runs of a level are merged into one
-//! of the next, so there are few, and writing stays sequential however random the ids are; equal fingerprints stand
-//! in one block; a filter says what a run surely does not have; every entry names a place that a call has.
+//! Invariants: each batch of calls adds its entries, sorted by the ids' fingerprints; many small batches become a run, and
+//! eight runs of a level one of the next, so there are few, and writing stays sequential however random the ids are; equal
+//! fingerprints stand in one block; a filter says what a run surely does not have; every entry names a place that a
+//! call has.
 
 use serde::{Deserialize, Serialize};
 
 use crate::codec::columns::{Reader, Writer};
-use crate::codec::hash::fingerprint;
 use crate::codec::record::{decode, encode, record};
 use crate::error::{Error, Result};
+use crate::storage::entry::Kind;
 use crate::storage::keys::after_prefix;
-use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
+use crate::storage::kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix, view};
 use crate::storage::layout;
+
+mod batches;
 
 const FORMAT: u8 = 3;
 const NAME: &str = "index of traces";
+/// So many batches become a run.
+const BATCHES: usize = if cfg!(test) { 4 } else { 16 };
 const FANOUT: usize = 8;
 /// Runs of this level are not merged any more: to merge them would take too much memory at once.
 const TOP: u8 = 5;
 /// A block's entries, so that a block just fits a page.
 const BLOCK: usize = 384;
 const MOST_BLOCK: usize = 3_900;
-/// Bits of a filter for each entry, and bits that an entry sets: 1 in 100 passes by mistake.
-const FILTER_BITS: usize = 10;
-const FILTER_PROBES: u64 = 5;
-/// To read so much of a filter takes as long as one look into the run.
-const FILTER_WORTH: usize = 4_096;
+/// Bits of a filter for each entry, and bits that an entry sets: 1 in 1,000 passes by mistake.
+const FILTER_BITS: usize = 16;
+const FILTER_PROBES: u64 = 7;
 
 #[derive(Serialize, Deserialize)]
 struct Run {
@@ -34,7 +37,9 @@ struct Run {
 }
 record!(Run, 67, "run of the index of traces");
 
-/// An entry: the fingerprint in two parts, the stream, the place.
+/// An id's fingerprint, in two parts.
+pub(super) type Print = (u64, u32);
+/// An entry: the fingerprint, the stream, the place.
 pub(super) type Entry = (u64, u32, u32, u64);
 
 fn damaged(reason: &str) -> Error {
@@ -141,21 +146,20 @@ impl Build {
     }
 }
 
-/// Adds the places of calls.
-pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> Result<()> {
-    let entry = |(id, place): &(String, u64)| {
-        let (print, check) = fingerprint(id);
-        (print, check, stream, *place)
-    };
-    let mut entries: Vec<Entry> = calls.iter().map(entry).collect();
+/// Adds the places of calls, by their ids' fingerprints.
+pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(Print, u64)]) -> Result<()> {
+    let mut entries: Vec<Entry> =
+        calls.iter().map(|((print, check), place)| (*print, *check, stream, *place)).collect();
     entries.sort_unstable();
+    if entries.len() <= BLOCK && batches::put(tx, &entries)? < BATCHES {
+        return Ok(());
+    }
+    if entries.len() <= BLOCK {
+        entries = batches::take(tx)?;
+    }
     let mut known = runs(tx)?;
     let number = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
-    let mut build = Build::new(number, entries.len() as u64);
-    for entry in &entries {
-        build.push(tx, *entry)?;
-    }
-    build.finish(tx, 0)?;
+    write_run(tx, number, &entries)?;
     known.push((0, number, entries.len() as u64));
     for (level, next) in (0..TOP).zip(number + 1..) {
         let of_level: Vec<(u8, u64, u64)> =
@@ -168,6 +172,12 @@ pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(String, u64)]) -> R
         known.push((level + 1, next, entries));
     }
     Ok(())
+}
+
+fn write_run(tx: &mut dyn Write, number: u64, entries: &[Entry]) -> Result<()> {
+    let mut build = Build::new(number, entries.len() as u64);
+    entries.iter().try_for_each(|entry| build.push(tx, *entry))?;
+    build.finish(tx, 0)
 }
 
 /// One run after another, block by block.
@@ -243,6 +253,15 @@ fn remove(tx: &mut dyn Write, level: u8, run: u64) -> Result<()> {
 
 /// Keeps the entries that are wanted, in one run a level.
 pub(super) fn retain(tx: &mut dyn Write, wanted: &mut dyn FnMut(&Entry) -> Result<bool>) -> Result<()> {
+    let mut entries = Vec::new();
+    for entry in batches::take(tx)? {
+        if wanted(&entry)? {
+            entries.push(entry);
+        }
+    }
+    for some in entries.chunks(BLOCK) {
+        batches::put(tx, some)?;
+    }
     let known = runs(tx)?;
     let mut next = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
     for level in 0..=TOP {
@@ -257,39 +276,47 @@ pub(super) fn retain(tx: &mut dyn Write, wanted: &mut dyn FnMut(&Entry) -> Resul
     Ok(())
 }
 
-/// The stream and the place of each id that has one.
-pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Option<(u32, u64)>>> {
+/// The stream and the place of each id that has one, by the ids' fingerprints.
+pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[Print]) -> Result<Vec<Option<(u32, u64)>>> {
     let mut found = vec![None; ids.len()];
-    let runs = runs(tx)?;
-    if runs.is_empty() {
-        return Ok(found);
-    }
-    let mut prints: Vec<((u64, u32), usize)> =
-        ids.iter().enumerate().map(|(i, id)| (fingerprint(id), i)).collect();
+    let mut prints: Vec<(Print, usize)> = ids.iter().copied().zip(0..).collect();
     prints.sort_unstable();
-    for (_, run, entries) in runs {
-        let size = entries as usize * FILTER_BITS / 8;
-        let filter = match size <= FILTER_WORTH * ids.len() {
-            true => tx.get(Space::Traces, layout::index_filter(run).bytes())?,
-            false => None,
-        };
+    batches::visit(tx, &mut |_, entries| {
+        let mut rest = entries;
+        for ((print, check), i) in &prints {
+            // Of a few ids each is looked for; of many the batch is gone through with them.
+            let below = match prints.len() * 8 < entries.len() {
+                true => rest.partition_point(|entry| batches::print_of(entry) < *print),
+                false => rest.iter().take_while(|entry| batches::print_of(entry) < *print).count(),
+            };
+            rest = &rest[below..];
+            let mut same =
+                rest.iter().take_while(|entry| batches::print_of(entry) == *print).map(batches::entry_of);
+            if let Some((.., stream, place)) = same.find(|entry| entry.1 == *check) {
+                found[*i] = Some((stream, place));
+            }
+        }
+        Ok(())
+    })?;
+    for (_, run, _) in runs(tx)? {
+        let mut maybe: Vec<(Print, usize)> = Vec::new();
+        let filtered = view(tx, Space::Traces, layout::index_filter(run).bytes(), &mut |filter| {
+            let bits = filter.len() as u64 * 8;
+            let set = |bit: usize| filter.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
+            let passes = |((print, _), _): &&(Print, usize)| {
+                (0..FILTER_PROBES).all(|probe| set(filter_bit(bits, *print, probe)))
+            };
+            maybe.extend(prints.iter().filter(passes));
+            Ok(())
+        })?;
+        if !filtered {
+            maybe.clone_from(&prints);
+        }
         // The block that was looked into last, and where it began.
         let mut block: Option<(u64, Vec<Entry>)> = None;
-        for ((print, check), i) in &prints {
-            let passes = filter.as_ref().is_none_or(|filter| {
-                let bits = filter.len() as u64 * 8;
-                (0..FILTER_PROBES)
-                    .map(|probe| filter_bit(bits, *print, probe))
-                    .all(|bit| filter.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1))
-            });
-            if !passes {
-                continue;
-            }
-            let inside = |block: &Option<(u64, Vec<Entry>)>| {
-                let last = block.as_ref().and_then(|(_, entries)| entries.last());
-                last.is_some_and(|last| last.0 >= *print)
-            };
-            if !inside(&block) {
+        for ((print, check), i) in maybe {
+            let last = block.as_ref().and_then(|(_, entries)| entries.last());
+            if last.is_none_or(|last| last.0 < print) {
                 let high = match print.checked_add(1) {
                     Some(above) => layout::index_block(run, above).bytes().to_vec(),
                     None => after_prefix(layout::index_blocks(run).bytes()),
@@ -302,10 +329,10 @@ pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Option
                 }
             }
             let Some((_, entries)) = &block else { continue };
-            let from = entries.partition_point(|entry| entry.0 < *print);
-            let mut same = entries[from..].iter().take_while(|entry| entry.0 == *print);
-            if let Some((.., stream, place)) = same.find(|entry| entry.1 == *check) {
-                found[*i] = Some((*stream, *place));
+            let from = entries.partition_point(|entry| entry.0 < print);
+            let mut same = entries[from..].iter().take_while(|entry| entry.0 == print);
+            if let Some((.., stream, place)) = same.find(|entry| entry.1 == check) {
+                found[i] = Some((*stream, *place));
             }
         }
     }
@@ -314,6 +341,9 @@ pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[&str]) -> Result<Vec<Option
 
 /// Every entry, run by run, for `verify`.
 pub(super) fn visit(tx: &dyn Read, f: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
+    batches::visit(tx, &mut |_, entries| {
+        entries.iter().map(batches::entry_of).try_for_each(|entry| f(&entry))
+    })?;
     for (_, run, entries) in runs(tx)? {
         let mut cursor = Cursor { run, block: Vec::new().into_iter(), from: Some(0) };
         let mut seen = 0;
@@ -328,7 +358,11 @@ pub(super) fn visit(tx: &dyn Read, f: &mut dyn FnMut(&Entry) -> Result<()>) -> R
     Ok(())
 }
 
-/// Whether bytes are a run's record, or a block.
-pub(super) fn check(run: bool, bytes: &[u8]) -> Result<()> {
-    if run { decode::<Run>(bytes).map(drop) } else { read_block(bytes).map(drop) }
+/// Whether bytes are a run's record, a block, or a batch.
+pub(super) fn check(kind: Kind, bytes: &[u8]) -> Result<()> {
+    match kind {
+        Kind::IndexRun => decode::<Run>(bytes).map(drop),
+        Kind::IndexBatch => batches::read(bytes).map(drop),
+        _ => read_block(bytes).map(drop),
+    }
 }

@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 
 use super::marks::{Collect, Marks, Rows};
+use super::plain::{Part, part_of};
 use super::read::Span;
 use super::scores::{self, ScoreRecord};
-use super::segment::{Calls, Scores};
+use super::segment::{Calls, Needs, Numbers, Scores};
 use super::stream::Shelf;
 use super::{Archive, LateScore, damaged, read};
+use crate::codec::columns::signed;
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::{MetricName, PromptName, TraceId};
 use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
-use crate::model::trace::{Figure, ScoreSource};
+use crate::model::trace::{Figure, ScoreSource, TraceFacts};
 use crate::storage::kv::{Flow, Order, Read, Space, scan_prefix};
 use crate::storage::layout;
 
@@ -25,6 +27,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) span: Span,
     pub(crate) version: Option<u32>,
     pub(crate) experiment: Option<&'a str>,
+    /// What is asked of them, beside their places and versions.
+    pub(crate) needs: Needs,
+}
+
+impl Wanted<'_> {
+    /// Which columns have to be read to find them, and to answer.
+    fn columns(&self) -> Needs {
+        let mut needs = self.needs;
+        needs.at |= self.span.bounded();
+        needs.experiments |= self.experiment.is_some();
+        needs
+    }
 }
 
 /// A column of names; none has the code of `None`.
@@ -51,15 +65,15 @@ impl Names {
 /// The calls that fit, one row each.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
+    /// The one column that is always there; the others are if they were [needed](Needs).
     pub(crate) versions: Vec<u32>,
-    /// Days since 1970.
-    pub(crate) days: Vec<i32>,
     /// When each call was made, in microseconds.
     at: Vec<i64>,
     pub(crate) variants: Names,
     pub(crate) strata: Names,
     /// In the order of [`Figure`]; not a number where a call has none.
     figures: [Vec<f64>; 4],
+    needs: Needs,
     stream: u32,
     /// The places of the rows that have one: they come first, and grow.
     places: Vec<u64>,
@@ -93,49 +107,85 @@ impl Live {
         found.map(|(id, _)| id.clone()).ok_or_else(|| damaged("a call is missing"))
     }
 
-    /// The day of a row as text.
-    pub(crate) fn day(day: i32) -> String {
+    /// The day of each row, counted from 1970.
+    pub(crate) fn days(&self) -> impl Iterator<Item = i64> + Clone {
+        self.at.iter().map(|at| at.div_euclid(DAY))
+    }
+
+    /// A day as text.
+    pub(crate) fn day(day: i64) -> String {
         // RFC 3339 begins with the day.
-        Timestamp::from_micros(i64::from(day) * DAY).to_string().chars().take(10).collect()
+        Timestamp::from_micros(day * DAY).to_string().chars().take(10).collect()
     }
 
-    fn push(&mut self, at: i64, version: u32, names: [u32; 2], figures: [Option<f64>; 4]) {
-        self.versions.push(version);
-        self.days.push(at.div_euclid(DAY) as i32);
-        self.at.push(at);
-        self.variants.codes.push(names[0]);
-        self.strata.codes.push(names[1]);
-        for (column, figure) in self.figures.iter_mut().zip(figures) {
-            column.push(figure.unwrap_or(f64::NAN));
-        }
-    }
-
+    /// Adds the rows of a segment that are wanted.
     fn push_segment(&mut self, calls: &Calls, wanted: Wanted<'_>) {
-        let variants: Vec<u32> =
-            calls.variants.words().iter().map(|word| self.variants.code(Some(word))).collect();
-        let strata: Vec<u32> = calls.strata.words().iter().map(|word| self.strata.code(Some(word))).collect();
         let experiment = wanted.experiment.map(|name| {
             calls.experiments.words().iter().position(|word| word == name).map(|code| code as u64)
         });
-        let code = |codes: &[u32], column: &[u64], row: usize| {
-            column.get(row).and_then(|&code| codes.get(code as usize)).copied().unwrap_or_default()
-        };
-        for (row, (&place, &version)) in calls.places.iter().zip(&calls.versions).enumerate() {
-            let fits = wanted.span.holds(calls.at(row))
+        let all = !wanted.span.bounded() && wanted.version.is_none() && experiment.is_none();
+        let fits = |row: usize, version: u64| {
+            (!wanted.span.bounded() || wanted.span.holds(calls.at(row)))
                 && wanted.version.is_none_or(|wanted| u64::from(wanted) == version)
                 && experiment
-                    .is_none_or(|code| code.is_some() && calls.experiments.codes().get(row).copied() == code);
-            if !fits {
-                continue;
-            }
-            let figure = |i: usize| calls.figures[i].get(row).copied().flatten();
-            let tokens = |i: usize| calls.tokens[i].get(row).copied().flatten().map(|n| n as f64);
-            let names =
-                [code(&variants, calls.variants.codes(), row), code(&strata, calls.strata.codes(), row)];
-            let figures = [figure(0), figure(1), tokens(0), tokens(1)];
-            self.push(calls.at(row).as_micros(), version as u32, names, figures);
-            self.places.push(place);
+                    .is_none_or(|code| code.is_some() && calls.experiments.codes().get(row).copied() == code)
+        };
+        let rows: Vec<usize> = match all {
+            true => Vec::new(),
+            false => (0..calls.len()).filter(|&row| fits(row, calls.versions[row])).collect(),
+        };
+        /// The wanted rows of a column, or all of them.
+        fn pick<'c, T: Copy>(column: &'c [T], all: bool, rows: &'c [usize]) -> impl Iterator<Item = T> + 'c {
+            let (whole, some) = if all { (column, &[][..]) } else { (&[][..], rows) };
+            whole.iter().copied().chain(some.iter().filter_map(|&row| column.get(row).copied()))
         }
+        self.places.extend(pick(&calls.places, all, &rows));
+        self.versions.extend(pick(&calls.versions, all, &rows).map(|version| version as u32));
+        if self.needs.at {
+            self.at.extend(pick(&calls.at, all, &rows).map(signed));
+        }
+        let names = [
+            (&mut self.variants, &calls.variants, self.needs.variants),
+            (&mut self.strata, &calls.strata, self.needs.strata),
+        ];
+        for (names, column, _) in names.into_iter().filter(|(.., needed)| *needed) {
+            let codes: Vec<u32> = column.words().iter().map(|word| names.code(Some(word))).collect();
+            let code = |code: u64| codes.get(code as usize).copied().unwrap_or_default();
+            names.codes.extend(pick(column.codes(), all, &rows).map(code));
+        }
+        if self.needs.figures {
+            let [latency, cost, tokens_in, tokens_out] = &mut self.figures;
+            for (mine, column) in [latency, cost].into_iter().zip(&calls.figures) {
+                mine.extend(pick(column, all, &rows).map(|figure| figure.unwrap_or(f64::NAN)));
+            }
+            for (mine, column) in [tokens_in, tokens_out].into_iter().zip(&calls.tokens) {
+                mine.extend(pick(column, all, &rows).map(|n| n.map_or(f64::NAN, |n| n as f64)));
+            }
+        }
+    }
+
+    /// Adds a call that waits.
+    fn push_waiting(&mut self, facts: TraceFacts) {
+        let row = self.versions.len() as u32;
+        self.versions.push(facts.version);
+        if self.needs.at {
+            self.at.push(facts.at.as_micros());
+        }
+        if self.needs.variants {
+            let code = self.variants.code(facts.variant.as_deref());
+            self.variants.codes.push(code);
+        }
+        if self.needs.strata {
+            let code = self.strata.code(facts.stratum.as_deref());
+            self.strata.codes.push(code);
+        }
+        if self.needs.figures {
+            let figures = [Figure::LatencyMs, Figure::CostUsd, Figure::TokensIn, Figure::TokensOut];
+            for (column, figure) in self.figures.iter_mut().zip(figures) {
+                column.push(facts.figure(figure).unwrap_or(f64::NAN));
+            }
+        }
+        self.waiting.insert(facts.trace_id, row);
     }
 }
 
@@ -145,11 +195,12 @@ pub(crate) fn gather<T: Read + ?Sized>(
     prompt: &PromptName,
     wanted: Wanted<'_>,
 ) -> Result<Live> {
-    let mut live = Live { stream: archive.stream(prompt)?, ..Live::default() };
+    let needs = wanted.columns();
+    let mut live = Live { stream: archive.stream(prompt)?, needs, ..Live::default() };
     let shelf = Shelf::Calls(live.stream);
     for (number, info) in archive.listed(live.stream)?.iter() {
         if wanted.span.touches(info.oldest, info.newest) {
-            live.push_segment(&Calls::decode_light(&shelf.read(archive.tx, *number)?)?, wanted);
+            live.push_segment(&Calls::decode_light(&shelf.read(archive.tx, *number)?, needs)?, wanted);
         }
     }
     live.rows = Rows::of(&live.places);
@@ -161,12 +212,7 @@ pub(crate) fn gather<T: Read + ?Sized>(
             && wanted.version.is_none_or(|version| version == facts.version)
             && wanted.experiment.is_none_or(|name| facts.experiment.as_deref() == Some(name));
         if fits {
-            let names =
-                [live.variants.code(facts.variant.as_deref()), live.strata.code(facts.stratum.as_deref())];
-            let figures = [Figure::LatencyMs, Figure::CostUsd, Figure::TokensIn, Figure::TokensOut]
-                .map(|figure| facts.figure(figure));
-            live.waiting.insert(facts.trace_id, live.versions.len() as u32);
-            live.push(at.as_micros(), facts.version, names, figures);
+            live.push_waiting(facts);
         }
         Ok(Flow::Continue)
     })?;
@@ -177,9 +223,11 @@ pub(crate) fn gather<T: Read + ?Sized>(
 #[derive(Default)]
 pub(crate) struct Packed {
     segments: Vec<Vec<u8>>,
-    /// Those that wait, in their order: the row, the source, the value.
-    waiting: Vec<(u32, ScoreSource, ScoreValue)>,
+    waiting: Vec<Waiting>,
 }
+
+/// A score that waits: the row, the source, the value.
+pub(super) type Waiting = (u32, ScoreSource, ScoreValue);
 
 impl Live {
     /// A metric's scores on these calls.
@@ -197,20 +245,47 @@ impl Live {
         archive: &Archive<'_, T>,
         metric: &MetricName,
     ) -> Result<Packed> {
-        let mut packed = Packed::default();
-        let (least, most) = (self.places.first(), self.places.last());
         let shelf = Shelf::Scores(self.stream, metric.as_str());
-        for (number, info) in shelf.list(archive.tx)? {
-            if least.is_some_and(|least| *least <= info.last) && most.is_some_and(|most| info.first <= *most)
-            {
-                packed.segments.push(shelf.read(archive.tx, number)?);
-            }
-        }
+        let segments = self.listed(archive, metric)?.into_iter().map(|number| shelf.read(archive.tx, number));
+        Ok(Packed { segments: segments.collect::<Result<_>>()?, waiting: self.waiting(archive, metric)? })
+    }
+
+    /// The numbers of a metric's segments that may hold scores of these calls, in their order.
+    pub(crate) fn listed<T: Read + ?Sized>(
+        &self,
+        archive: &Archive<'_, T>,
+        metric: &MetricName,
+    ) -> Result<Vec<u64>> {
+        let (Some(least), Some(most)) = (self.places.first(), self.places.last()) else {
+            return Ok(Vec::new());
+        };
+        let listed = Shelf::Scores(self.stream, metric.as_str()).list(archive.tx)?;
+        let touching = listed.into_iter().filter(|(_, info)| *least <= info.last && info.first <= *most);
+        Ok(touching.map(|(number, _)| number).collect())
+    }
+
+    /// The bytes of one of them.
+    pub(crate) fn segment<T: Read + ?Sized>(
+        &self,
+        archive: &Archive<'_, T>,
+        metric: &MetricName,
+        number: u64,
+    ) -> Result<Vec<u8>> {
+        Shelf::Scores(self.stream, metric.as_str()).read(archive.tx, number)
+    }
+
+    /// A metric's scores that wait, in their order for each row.
+    pub(crate) fn waiting<T: Read + ?Sized>(
+        &self,
+        archive: &Archive<'_, T>,
+        metric: &MetricName,
+    ) -> Result<Vec<Waiting>> {
+        let mut waiting = Vec::new();
         LateScore::visit(archive.tx, self.stream, &mut |_, place, score| {
             if score.metric == *metric
                 && let Some(row) = self.rows.row(place)
             {
-                packed.waiting.push((row, score.source, score.value));
+                waiting.push((row, score.source, score.value));
             }
             Ok(())
         })?;
@@ -220,11 +295,13 @@ impl Live {
                 let (.., from) =
                     layout::in_trace_score(key).ok_or_else(|| damaged("a score's key is malformed"))?;
                 let value = decode::<ScoreRecord>(value)?.value;
-                packed.waiting.push((*row, scores::source(from)?, value));
+                waiting.push((*row, scores::source(from)?, value));
                 Ok(Flow::Continue)
             })?;
         }
-        Ok(packed)
+        // Stable: those of one row stay in their order.
+        waiting.sort_by_key(|(row, ..)| *row);
+        Ok(waiting)
     }
 
     pub(crate) fn unpack(&self, packed: &Packed) -> Result<Marks> {
@@ -238,6 +315,18 @@ impl Live {
         }
         Ok(collect.finish())
     }
+
+    /// The numbers of a segment by the group of their row; nothing if it is not as simple as that.
+    pub(crate) fn part(&self, segment: &[u8], of_row: &[u32], groups: usize) -> Result<Option<Part>> {
+        let Some(numbers) = Scores::numbers(segment)? else { return Ok(None) };
+        let Numbers { places, source, values } = numbers;
+        if let Some(first) = self.rows.run(&places) {
+            let rows = (first..).map(Some).zip(values.iter().copied());
+            return Ok(part_of(rows, source, of_row, groups));
+        }
+        let rows = places.iter().map(|&place| self.rows.row(place));
+        Ok(part_of(rows.zip(values.iter().copied()), source, of_row, groups))
+    }
 }
 
 /// Whether any call of a prompt was ever scored under that metric.
@@ -250,5 +339,5 @@ pub(crate) fn scored_at_all<T: Read + ?Sized>(
         return Ok(true);
     }
     let live = gather(archive, prompt, Wanted::default())?;
-    Ok(!live.packed(archive, metric)?.waiting.is_empty())
+    Ok(!live.waiting(archive, metric)?.is_empty())
 }

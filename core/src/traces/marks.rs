@@ -40,18 +40,11 @@ impl Mark {
     }
 }
 
-impl Marks {
-    /// Whether each of so many rows has one mark, a number.
-    pub(crate) fn plain(&self, rows: usize) -> bool {
-        self.rows.len() == rows
-            && self.rows.iter().zip(0..).all(|(&row, i)| row == i)
-            && self.values.iter().all(|mark| mark.number().is_some())
-    }
-}
-
 /// From a place to its row.
 #[derive(Debug)]
 pub(super) enum Rows {
+    /// The distance from the first place, of so many: nothing is missing between them.
+    All(u64, u64),
     /// By the distance from the first place; 0 is none.
     Near(u64, Vec<u32>),
     /// The places, which grow: so much was pruned between them that a table would be mostly empty.
@@ -68,6 +61,9 @@ impl Rows {
     pub(super) fn of(places: &[u64]) -> Rows {
         let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Rows::default() };
         let span = last.saturating_sub(first);
+        if span + 1 == places.len() as u64 {
+            return Rows::All(first, span + 1);
+        }
         if span > 4 * places.len() as u64 + 4_096 {
             return Rows::Far(places.to_vec());
         }
@@ -80,8 +76,20 @@ impl Rows {
         Rows::Near(first, rows)
     }
 
+    /// The row of the first place, if each place is one behind the one before, and so are their rows.
+    pub(super) fn run(&self, places: &[u64]) -> Option<u32> {
+        let Rows::All(..) = self else { return None };
+        let ends = self.row(*places.first()?).zip(self.row(*places.last()?));
+        let (first, last) = ends.filter(|(first, last)| first <= last)?;
+        let next_to = places.windows(2).all(|pair| pair[0].wrapping_add(1) == pair[1]);
+        (next_to && (last - first) as usize + 1 == places.len()).then_some(first)
+    }
+
     pub(super) fn row(&self, place: u64) -> Option<u32> {
         match self {
+            Rows::All(first, rows) => {
+                place.checked_sub(*first).filter(|row| row < rows).map(|row| row as u32)
+            }
             Rows::Near(first, rows) => {
                 let distance = usize::try_from(place.checked_sub(*first)?).ok()?;
                 rows.get(distance)?.checked_sub(1)

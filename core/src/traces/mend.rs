@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::segment::{Calls, Scored, Scores};
 use super::stream::{self, Info, Shelf, Stream};
-use super::{damaged, index, texts};
+use super::{damaged, index, pack, texts};
+use crate::codec::hash::fingerprint;
 use crate::codec::record::decode;
 use crate::error::Result;
 use crate::model::name::PromptName;
@@ -44,13 +45,12 @@ pub(crate) fn mend(tx: &mut dyn Write) -> Result<Vec<String>> {
         Ok(Flow::Continue)
     })?;
     let mut lost = Vec::new();
-    [layout::index_runs(), layout::all_index_blocks(), layout::index_filters()]
+    [layout::index_batches(), layout::index_runs(), layout::all_index_blocks(), layout::index_filters()]
         .iter()
         .try_for_each(|prefix| clear(tx, prefix))?;
     for (number, (prompt, stream)) in &streams {
         tx.put(Space::Traces, layout::stream_name(*number).bytes(), prompt.as_str().as_bytes())?;
-        let empty = Stream { number: *number, next: 1, waiting: 0, late: 0, scores: 1, comments: 1 };
-        let mut stream = stream.clone().unwrap_or(empty);
+        let mut stream = stream.clone().unwrap_or(Stream::new(*number));
         mend_stream(tx, prompt, &mut stream, &mut lost)?;
         stream::save(tx, prompt, &stream)?;
     }
@@ -62,6 +62,11 @@ pub(crate) fn mend(tx: &mut dyn Write) -> Result<Vec<String>> {
     }
     lost.dedup();
     Ok(lost)
+}
+
+/// Each call's fingerprint and place, as the index takes them.
+fn by_id(calls: &Calls) -> Vec<(index::Print, u64)> {
+    calls.places.iter().enumerate().map(|(row, &place)| (fingerprint(&calls.ids.get(row)), place)).collect()
 }
 
 /// The segments that are described and are not there, by how many rows they had.
@@ -89,6 +94,10 @@ fn mend_stream(
     lost: &mut Vec<String>,
 ) -> Result<()> {
     let number = stream.number;
+    let packs = pack::mend(tx, stream)?;
+    if packs > 0 {
+        lost.push(format!("{packs} batches of traces and scores of prompt {prompt:?}"));
+    }
     let tag = |key: Key| key.bytes().first().copied().unwrap_or_default();
     let gone = dangling(tx, &layout::calls_infos(number), tag(layout::all_calls()))?;
     if gone > 0 {
@@ -109,7 +118,7 @@ fn mend_stream(
         }
         let Some(&first) = calls.places.first() else { continue };
         stream::put(tx, Shelf::Calls(number), first, &calls)?;
-        index::add(tx, number, &calls.by_id())?;
+        index::add(tx, number, &by_id(&calls))?;
         stream.next = stream.next.max(calls.places.last().map_or(0, |last| last + 1));
     }
     mend_scores(tx, prompt, stream, &places, lost)?;

@@ -16,6 +16,8 @@ mod index;
 mod live;
 mod marks;
 mod mend;
+mod pack;
+mod plain;
 mod prune;
 pub(crate) mod read;
 pub(crate) mod scores;
@@ -41,8 +43,10 @@ pub(crate) use archive::Archive;
 pub(crate) use live::{Live, Names, Packed, Wanted, gather, scored_at_all};
 pub(crate) use marks::{Mark, Marks};
 pub(crate) use mend::mend;
+pub(crate) use plain::{Part, fit, waiting_part};
 pub use prune::Pruned;
 pub(crate) use prune::prune;
+pub(crate) use segment::Needs;
 
 fn damaged(reason: impl ToString) -> Error {
     Error::DamagedRecord { record: "trace", reason: reason.to_string() }

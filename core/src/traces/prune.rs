@@ -11,7 +11,7 @@ use super::read::Span;
 use super::scores;
 use super::segment::{Calls, Scores};
 use super::stream::{self, Shelf};
-use super::{LateScore, index, texts};
+use super::{LateScore, index, pack, texts};
 use crate::error::Result;
 use crate::model::name::PromptName;
 use crate::model::time::Timestamp;
@@ -51,6 +51,7 @@ pub(crate) fn prune(
     };
     let mut waiting: Vec<TraceFacts> = Vec::new();
     let mut stream = stream::find_or_make(tx, prompt)?;
+    pack::unpack(tx, &mut stream)?;
     let (mut gone, mut with_texts) = (HashSet::new(), Vec::new());
     let shelf = Shelf::Calls(stream.number);
     let mut changed = Vec::new();

@@ -67,6 +67,11 @@ impl Span {
         self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
     }
 
+    /// Whether it leaves anything out.
+    pub(super) fn bounded(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether some of a segment may lie in it.
     pub(super) fn touches(&self, oldest: i64, newest: i64) -> bool {
         self.since.is_none_or(|since| since.as_micros() <= newest)

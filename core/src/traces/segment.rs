@@ -5,14 +5,17 @@
 //! single call needs, so that a summary reads no further. A byte in front says which format it is: a changed one is
 //! another byte. What each column is made of is `codec::columns`' business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::columns::{Ids, Reader, Texts, Writer, signed, unsigned};
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
-use crate::model::score::ScoreValue;
 use crate::model::time::Timestamp;
-use crate::model::trace::{ScoreSource, TraceFacts};
+use crate::model::trace::TraceFacts;
+
+mod scores;
+
+pub(super) use scores::{Numbers, Scored, Scores, source};
 
 const CALLS: u8 = 1;
 const SCORES: u8 = 2;
@@ -50,6 +53,32 @@ pub(super) struct Calls {
     pub(super) texts: Vec<u64>,
 }
 
+/// Which of the columns that not everybody needs are read; the others stay empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Needs {
+    pub(crate) at: bool,
+    pub(crate) experiments: bool,
+    pub(crate) variants: bool,
+    pub(crate) strata: bool,
+    /// Latency, cost and tokens.
+    pub(crate) figures: bool,
+}
+
+impl Needs {
+    pub(crate) const ALL: Needs =
+        Needs { at: true, experiments: true, variants: true, strata: true, figures: true };
+
+    pub(crate) fn and(self, other: Needs) -> Needs {
+        Needs {
+            at: self.at || other.at,
+            experiments: self.experiments || other.experiments,
+            variants: self.variants || other.variants,
+            strata: self.strata || other.strata,
+            figures: self.figures || other.figures,
+        }
+    }
+}
+
 fn name(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -66,6 +95,17 @@ fn spread<T>(present: &[u64], values: Vec<T>) -> Vec<Option<T>> {
 
 fn count(present: &[u64]) -> usize {
     present.iter().filter(|&&there| there == 1).count()
+}
+
+/// The first values of a column, and the others.
+fn halves<T: Clone>(values: &[T], rows: usize) -> (Vec<T>, Vec<T>) {
+    let (head, rest) = values.split_at(rows.min(values.len()));
+    (head.to_vec(), rest.to_vec())
+}
+
+fn each<T: Clone>([a, b]: &[Vec<T>; 2], rows: usize) -> ([Vec<T>; 2], [Vec<T>; 2]) {
+    let (a, b) = (halves(a, rows), halves(b, rows));
+    ([a.0, b.0], [a.1, b.1])
 }
 
 impl Calls {
@@ -106,11 +146,6 @@ impl Calls {
         self.texts.extend(other.texts);
     }
 
-    /// Each call's id and place, as the index takes them.
-    pub(super) fn by_id(&self) -> Vec<(String, u64)> {
-        self.places.iter().enumerate().map(|(row, &place)| (self.ids.get(row), place)).collect()
-    }
-
     pub(super) fn at(&self, row: usize) -> Timestamp {
         Timestamp::from_micros(self.at.get(row).map_or(0, |&at| signed(at)))
     }
@@ -139,6 +174,51 @@ impl Calls {
         let version_id = id.ok_or_else(|| damaged(0, format!("version {} has no id", facts.version)))?;
         let place = facts.place.unwrap_or_default();
         Ok(Call { place, version_id, texts: self.texts.get(row) == Some(&1), facts })
+    }
+
+    /// The first rows, and the others.
+    pub(super) fn split_at(&self, rows: usize) -> (Calls, Calls) {
+        let (experiments, variants) = (self.experiments.split(rows), self.variants.split(rows));
+        let (strata, ids) = (self.strata.split(rows), self.ids.split(rows));
+        let (users, figures, tokens) =
+            (self.users.split(rows), each(&self.figures, rows), each(&self.tokens, rows));
+        let (places, at) = (halves(&self.places, rows), halves(&self.at, rows));
+        let (versions, texts) = (halves(&self.versions, rows), halves(&self.texts, rows));
+        let of_rows = |versions: &[u64]| {
+            let here: BTreeSet<u64> = versions.iter().copied().collect();
+            let known = self.version_ids.iter().filter(|(version, _)| here.contains(version));
+            known.map(|(version, id)| (*version, *id)).collect()
+        };
+        let (ids_of_head, ids_of_rest) = (of_rows(&versions.0), of_rows(&versions.1));
+        let head = Calls {
+            places: places.0,
+            at: at.0,
+            versions: versions.0,
+            version_ids: ids_of_head,
+            experiments: experiments.0,
+            variants: variants.0,
+            strata: strata.0,
+            figures: figures.0,
+            tokens: tokens.0,
+            ids: ids.0,
+            users: users.0,
+            texts: texts.0,
+        };
+        let rest = Calls {
+            places: places.1,
+            at: at.1,
+            versions: versions.1,
+            version_ids: ids_of_rest,
+            experiments: experiments.1,
+            variants: variants.1,
+            strata: strata.1,
+            figures: figures.1,
+            tokens: tokens.1,
+            ids: ids.1,
+            users: users.1,
+            texts: texts.1,
+        };
+        (head, rest)
     }
 
     /// The rows of which `keep` says so.
@@ -178,13 +258,13 @@ impl Calls {
         writer.finish()
     }
 
-    /// What a summary needs: everything but ids, users and texts.
-    pub(super) fn decode_light(bytes: &[u8]) -> Result<Calls> {
-        Ok(Calls::read(bytes)?.0)
+    /// Places, versions, and what else is needed; no ids, users and texts.
+    pub(super) fn decode_light(bytes: &[u8], needs: Needs) -> Result<Calls> {
+        Ok(Calls::read(bytes, needs)?.0)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Calls> {
-        let (mut calls, mut reader) = Calls::read(bytes)?;
+        let (mut calls, mut reader) = Calls::read(bytes, Needs::ALL)?;
         let n = calls.len();
         calls.ids = reader.ids(n)?;
         calls.users = reader.texts(n)?;
@@ -193,28 +273,48 @@ impl Calls {
         Ok(calls)
     }
 
-    fn read(bytes: &[u8]) -> Result<(Calls, Reader<'_>)> {
+    fn read(bytes: &[u8], needs: Needs) -> Result<(Calls, Reader<'_>)> {
         let mut reader = Reader::new(NAMES[0], CALLS, bytes)?;
         let n = reader.rows()?;
-        let mut calls = Calls { places: reader.ints(n)?, at: reader.ints(n)?, ..Calls::default() };
+        let mut calls = Calls { places: reader.ints(n)?, ..Calls::default() };
+        if needs.at {
+            calls.at = reader.ints(n)?;
+        } else {
+            reader.skip_ints(n)?;
+        }
         calls.versions = reader.ints(n)?;
         for _ in 0..reader.rows()? {
             let (version, id) = (reader.number()?, reader.raw()?);
             let id = id.try_into().map_err(|error| reader.damaged(error))?;
             calls.version_ids.insert(version, ContentId::from_bytes(id));
         }
-        calls.experiments = reader.texts(n)?;
-        calls.variants = reader.texts(n)?;
-        calls.strata = reader.texts(n)?;
+        let names = [
+            (&mut calls.experiments, needs.experiments),
+            (&mut calls.variants, needs.variants),
+            (&mut calls.strata, needs.strata),
+        ];
+        for (column, needed) in names {
+            if needed {
+                *column = reader.texts(n)?;
+            } else {
+                reader.skip_texts(n)?;
+            }
+        }
         for figure in &mut calls.figures {
             let present = reader.ints(n)?;
-            let values = reader.floats(count(&present))?;
-            *figure = spread(&present, values);
+            if needs.figures {
+                *figure = spread(&present, reader.floats(count(&present))?);
+            } else {
+                reader.skip_floats(count(&present))?;
+            }
         }
         for tokens in &mut calls.tokens {
             let present = reader.ints(n)?;
-            let values = reader.ints(count(&present))?;
-            *tokens = spread(&present, values);
+            if needs.figures {
+                *tokens = spread(&present, reader.ints(count(&present))?);
+            } else {
+                reader.skip_ints(count(&present))?;
+            }
         }
         if calls.places.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(reader.damaged("its places do not grow"));
@@ -224,172 +324,6 @@ impl Calls {
         }
         Ok((calls, reader))
     }
-}
-
-/// A score as a row.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scored {
-    /// The place of its call.
-    pub(super) place: u64,
-    pub(super) source: ScoreSource,
-    pub(super) value: ScoreValue,
-    pub(super) at: Timestamp,
-    pub(super) judge: Option<String>,
-    /// The number of its comment; 0 for none.
-    pub(super) comment: u64,
-}
-
-const NUMBER: u64 = 0;
-const FALSE: u64 = 1;
-const TRUE: u64 = 2;
-const MISSING: u64 = 3;
-const CATEGORY: u64 = 4;
-
-/// Scores of one metric of one prompt.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scores {
-    pub(super) places: Vec<u64>,
-    pub(super) sources: Vec<u64>,
-    pub(super) kinds: Vec<u64>,
-    /// One for each row that is a number.
-    pub(super) numbers: Vec<f64>,
-    /// One for each row that is a category.
-    pub(super) categories: Texts,
-    /// From here on: what a summary does not need.
-    at: Vec<u64>,
-    judges: Texts,
-    comments: Vec<u64>,
-}
-
-impl Scores {
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    pub(super) fn push(&mut self, score: &Scored) {
-        self.places.push(score.place);
-        self.sources.push(score.source as u64);
-        self.kinds.push(match &score.value {
-            ScoreValue::Number(x) => {
-                self.numbers.push(*x);
-                NUMBER
-            }
-            ScoreValue::Bool(yes) => FALSE + u64::from(*yes),
-            ScoreValue::Missing => MISSING,
-            ScoreValue::Category(name) => {
-                self.categories.push(name);
-                CATEGORY
-            }
-        });
-        self.at.push(unsigned(score.at.as_micros()));
-        self.judges.push(score.judge.as_deref().unwrap_or_default());
-        self.comments.push(score.comment);
-    }
-
-    pub(super) fn append(&mut self, other: Scores) {
-        self.places.extend(other.places);
-        self.sources.extend(other.sources);
-        self.kinds.extend(other.kinds);
-        self.numbers.extend(other.numbers);
-        self.categories.append(&other.categories);
-        self.at.extend(other.at);
-        self.judges.append(&other.judges);
-        self.comments.extend(other.comments);
-    }
-
-    /// Visits the rows in their order.
-    pub(super) fn visit(&self, f: &mut dyn FnMut(Scored) -> Result<()>) -> Result<()> {
-        let (mut number, mut category) = (0, 0);
-        for row in 0..self.len() {
-            let value = self.value(row, &mut number, &mut category)?;
-            let source = source(self.sources[row])?;
-            let at = Timestamp::from_micros(self.at.get(row).map_or(0, |&at| signed(at)));
-            let (judge, comment) = (name(self.judges.get(row)), self.comments.get(row).copied());
-            f(Scored { place: self.places[row], source, value, at, judge, comment: comment.unwrap_or(0) })?;
-        }
-        Ok(())
-    }
-
-    fn value(&self, row: usize, number: &mut usize, category: &mut usize) -> Result<ScoreValue> {
-        Ok(match self.kinds[row] {
-            NUMBER => {
-                *number += 1;
-                let value = self.numbers.get(*number - 1);
-                ScoreValue::Number(*value.ok_or_else(|| damaged(1, "a number is missing"))?)
-            }
-            FALSE => ScoreValue::Bool(false),
-            TRUE => ScoreValue::Bool(true),
-            MISSING => ScoreValue::Missing,
-            CATEGORY => {
-                *category += 1;
-                ScoreValue::Category(self.categories.get(*category - 1).to_owned())
-            }
-            other => return Err(damaged(1, format!("unknown kind of value {other}"))),
-        })
-    }
-
-    /// The numbers of all rows at once, if every row is one.
-    pub(super) fn all_numbers(&self) -> Option<&[f64]> {
-        (self.numbers.len() == self.len()).then_some(&self.numbers)
-    }
-
-    /// The rows of which `keep` says so, by their call's place.
-    pub(super) fn filtered(&self, mut keep: impl FnMut(u64) -> bool) -> Result<Scores> {
-        let mut kept = Scores::default();
-        self.visit(&mut |score| {
-            if keep(score.place) {
-                kept.push(&score);
-            }
-            Ok(())
-        })?;
-        Ok(kept)
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(SCORES);
-        writer.number(self.len() as u64);
-        writer.ints(&self.places);
-        writer.ints(&self.sources);
-        writer.ints(&self.kinds);
-        writer.floats(&self.numbers);
-        writer.texts(&self.categories);
-        writer.ints(&self.at);
-        writer.texts(&self.judges);
-        writer.ints(&self.comments);
-        writer.finish()
-    }
-
-    pub(super) fn decode_light(bytes: &[u8]) -> Result<Scores> {
-        Ok(Scores::read(bytes)?.0)
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Scores> {
-        let (mut scores, mut reader) = Scores::read(bytes)?;
-        let n = scores.len();
-        scores.at = reader.ints(n)?;
-        scores.judges = reader.texts(n)?;
-        scores.comments = reader.ints(n)?;
-        reader.end()?;
-        Ok(scores)
-    }
-
-    fn read(bytes: &[u8]) -> Result<(Scores, Reader<'_>)> {
-        let mut reader = Reader::new(NAMES[1], SCORES, bytes)?;
-        let n = reader.rows()?;
-        let mut scores = Scores { places: reader.ints(n)?, ..Scores::default() };
-        scores.sources = reader.ints(n)?;
-        scores.kinds = reader.ints(n)?;
-        let of = |kind| scores.kinds.iter().filter(|&&k| k == kind).count();
-        let (numbers, categories) = (of(NUMBER), of(CATEGORY));
-        scores.numbers = reader.floats(numbers)?;
-        scores.categories = reader.texts(categories)?;
-        Ok((scores, reader))
-    }
-}
-
-pub(super) fn source(number: u64) -> Result<ScoreSource> {
-    let found = usize::try_from(number).ok().and_then(|number| ScoreSource::ALL.get(number));
-    found.copied().ok_or_else(|| damaged(1, format!("unknown source {number}")))
 }
 
 fn damaged(name: usize, reason: impl ToString) -> Error {

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pack;
 use super::segment::{Calls, Scores};
 use crate::codec::columns::{MAX_ROWS, signed};
 use crate::codec::record::{decode, encode, record};
@@ -35,12 +36,22 @@ pub(super) struct Stream {
     pub(super) waiting: u64,
     /// Scores that wait to get to the columns, of calls that have a place.
     pub(super) late: u64,
-    /// The number of the next late score, or segment of scores.
+    /// The number of the next late score, segment of scores, or batch.
     pub(super) scores: u64,
     /// The number of the next comment.
     pub(super) comments: u64,
+    /// Batches that are not in segments yet, and how many rows they have.
+    pub(super) packs: u32,
+    pub(super) packed: u64,
 }
 record!(Stream, 63, "stream of traces");
+
+impl Stream {
+    /// One that has nothing.
+    pub(super) fn new(number: u32) -> Stream {
+        Stream { number, next: 1, waiting: 0, late: 0, scores: 1, comments: 1, packs: 0, packed: 0 }
+    }
+}
 
 /// What is in a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,7 +88,7 @@ pub(super) fn find_or_make(tx: &mut dyn Write, prompt: &PromptName) -> Result<St
         Ok(Flow::Continue)
     })?;
     tx.put(Space::Traces, layout::stream_name(number).bytes(), prompt.as_str().as_bytes())?;
-    Ok(Stream { number, next: 1, waiting, late: 0, scores: 1, comments: 1 })
+    Ok(Stream { waiting, ..Stream::new(number) })
 }
 
 pub(super) fn save(tx: &mut dyn Write, prompt: &PromptName, stream: &Stream) -> Result<()> {
@@ -121,8 +132,27 @@ impl Shelf<'_> {
         }
     }
 
-    /// What segments there are, in their order.
+    fn metric(&self) -> (u32, &str) {
+        match self {
+            Shelf::Calls(stream) => (*stream, ""),
+            Shelf::Scores(stream, metric) => (*stream, metric),
+        }
+    }
+
+    /// What segments there are, in their order, with those that are still packed.
     pub(super) fn list(self, tx: &(impl Read + ?Sized)) -> Result<Vec<(u64, Info)>> {
+        let mut found = self.own(tx)?;
+        let (stream, metric) = self.metric();
+        pack::list(tx, stream, &mut |of, number, info| {
+            if of == metric {
+                found.push((number, info));
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// The segments that are not packed.
+    fn own(self, tx: &(impl Read + ?Sized)) -> Result<Vec<(u64, Info)>> {
         let mut found = Vec::new();
         scan_prefix(tx, Space::Traces, self.infos().bytes(), Order::Ascending, &mut |key, value| {
             let number = key.last_chunk().ok_or_else(|| damaged("a segment's key is malformed"))?;
@@ -134,6 +164,10 @@ impl Shelf<'_> {
 
     /// The bytes of a segment that is listed.
     pub(super) fn read(self, tx: &(impl Read + ?Sized), number: u64) -> Result<Vec<u8>> {
+        let (stream, metric) = self.metric();
+        if let Some(packed) = pack::read(tx, stream, metric, number)? {
+            return Ok(packed);
+        }
         let bytes = tx.get(Space::Traces, self.data(number).bytes())?;
         bytes.ok_or_else(|| damaged(format!("a segment of {self:?} is missing")))
     }
@@ -144,7 +178,7 @@ impl Shelf<'_> {
     }
 }
 
-/// Every segment of a stream's scores: the metric, the number, what is in it.
+/// Every segment of a stream's scores, by metric: the metric, the number, what is in it.
 pub(super) fn scores_listed(tx: &(impl Read + ?Sized), stream: u32) -> Result<Vec<(String, u64, Info)>> {
     let mut found = Vec::new();
     let all = layout::scores_infos_of(stream);
@@ -154,6 +188,16 @@ pub(super) fn scores_listed(tx: &(impl Read + ?Sized), stream: u32) -> Result<Ve
         found.push((metric, number, decode(value)?));
         Ok(Flow::Continue)
     })?;
+    let own = found.len();
+    pack::list(tx, stream, &mut |metric, number, info| {
+        if !metric.is_empty() {
+            found.push((metric.to_owned(), number, info));
+        }
+    })?;
+    if found.len() > own {
+        // Stable: what is packed stays behind the others of its metric.
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+    }
     Ok(found)
 }
 
@@ -162,7 +206,7 @@ pub(super) trait Segment: Default {
     fn rows(&self) -> usize;
     fn add(&mut self, other: Self);
     /// The first rows, and the others.
-    fn split(&self, rows: usize) -> Result<(Self, Self)>;
+    fn split(&self, rows: usize) -> (Self, Self);
     fn to_bytes(&self) -> Vec<u8>;
     fn of_bytes(bytes: &[u8]) -> Result<Self>;
     /// The lowest and the highest place, the oldest and the newest call.
@@ -178,8 +222,8 @@ impl Segment for Calls {
     fn add(&mut self, other: Calls) {
         self.append(other);
     }
-    fn split(&self, rows: usize) -> Result<(Calls, Calls)> {
-        Ok((self.filtered(|row| row < rows)?, self.filtered(|row| row >= rows)?))
+    fn split(&self, rows: usize) -> (Calls, Calls) {
+        self.split_at(rows)
     }
     fn to_bytes(&self) -> Vec<u8> {
         self.encode()
@@ -207,17 +251,8 @@ impl Segment for Scores {
     fn add(&mut self, other: Scores) {
         self.append(other);
     }
-    fn split(&self, rows: usize) -> Result<(Scores, Scores)> {
-        let mut parts = (Scores::default(), Scores::default());
-        self.visit(&mut |score| {
-            if parts.0.len() < rows {
-                parts.0.push(&score)
-            } else {
-                parts.1.push(&score)
-            }
-            Ok(())
-        })?;
-        Ok(parts)
+    fn split(&self, rows: usize) -> (Scores, Scores) {
+        self.split_at(rows)
     }
     fn to_bytes(&self) -> Vec<u8> {
         self.encode()
@@ -246,12 +281,15 @@ fn put_bytes<S: Segment>(
     segment: &S,
     bytes: &[u8],
 ) -> Result<()> {
+    tx.put(Space::Traces, shelf.info(number).bytes(), &encode(&describe(segment, bytes))?)?;
+    tx.put(Space::Traces, shelf.data(number).bytes(), bytes)
+}
+
+/// What is in a segment with these bytes.
+pub(super) fn describe<S: Segment>(segment: &S, bytes: &[u8]) -> Info {
     let (first, last, oldest, newest) = segment.spans();
     let (rows, length) = (segment.rows() as u32, bytes.len() as u32);
-    let level = level(segment.rows());
-    let info = Info { rows, level, bytes: length, first, last, oldest, newest };
-    tx.put(Space::Traces, shelf.info(number).bytes(), &encode(&info)?)?;
-    tx.put(Space::Traces, shelf.data(number).bytes(), bytes)
+    Info { rows, level: level(segment.rows()), bytes: length, first, last, oldest, newest }
 }
 
 /// How many rows of a segment fill the pages that they take.
@@ -272,8 +310,8 @@ fn level(rows: usize) -> u8 {
 /// Adds a segment behind the others, and merges what has become too many.
 pub(super) fn add<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64, segment: &S) -> Result<()> {
     put(tx, shelf, number, segment)?;
+    let mut listed = shelf.own(&*tx)?;
     for level in 0..LEVELS.len() as u8 {
-        let listed = shelf.list(&*tx)?;
         // The youngest: everything behind the last one of a higher level.
         let from = listed.iter().rposition(|(_, info)| info.level > level).map_or(0, |at| at + 1);
         let young = &listed[from..];
@@ -286,6 +324,7 @@ pub(super) fn add<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, number: u64,
             let fit = fit.count();
             if fit > 1 {
                 merge::<S>(tx, shelf, &young[..fit])?;
+                listed = shelf.own(&*tx)?;
             }
         }
     }
@@ -303,7 +342,7 @@ fn merge<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, young: &[(u64, Info)]
     match fitting(whole.rows(), bytes.len()) {
         None => put_bytes(tx, shelf, *first, &whole, &bytes),
         Some(rows) => {
-            let (head, rest) = whole.split(rows)?;
+            let (head, rest) = whole.split(rows);
             put(tx, shelf, *first, &head)?;
             put(tx, shelf, rest.own_number(*last), &rest)
         }

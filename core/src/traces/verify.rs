@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::scores::ScoreRecord;
 use super::segment::{Calls, Scores};
 use super::stream::{self, Info, Shelf, Stream};
-use super::{LateScore, TraceRecord, damaged, index, read, scores, texts};
+use super::{LateScore, TraceRecord, damaged, index, pack, read, scores, texts};
 use crate::codec::hash::fingerprint;
 use crate::codec::record::decode;
 use crate::error::{Error, Result};
@@ -55,9 +55,10 @@ pub(crate) fn check_column(kind: Kind, value: &[u8]) -> Result<()> {
         Kind::Calls => Calls::decode(value).map(drop),
         Kind::Scores => Scores::decode(value)?.visit(&mut |_| Ok(())),
         Kind::LateScore => LateScore::read(value).map(drop),
+        Kind::Pack => pack::check(value),
         Kind::CallTexts => texts::check(value),
         Kind::SharedText => texts::check_shared(value),
-        Kind::IndexRun | Kind::IndexBlock => index::check(kind == Kind::IndexRun, value),
+        Kind::IndexRun | Kind::IndexBlock | Kind::IndexBatch => index::check(kind, value),
         Kind::StreamName | Kind::ScoreComment => std::str::from_utf8(value).map(drop).map_err(damaged),
         _ => Ok(()),
     }
@@ -66,7 +67,8 @@ pub(crate) fn check_column(kind: Kind, value: &[u8]) -> Result<()> {
 /// Segments and blocks of the index, from bytes whose digest fits: what a hostile file would hold.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn hostile(data: &[u8]) {
-    for (format, kind) in [(1, Kind::Calls), (2, Kind::Scores), (3, Kind::IndexBlock)] {
+    for (format, kind) in [(1, Kind::Calls), (2, Kind::Scores), (3, Kind::IndexBlock), (4, Kind::IndexBatch)]
+    {
         let mut sealed = vec![format];
         sealed.extend_from_slice(data);
         sealed.extend_from_slice(&crate::codec::hash::short_digest(&sealed));
@@ -77,6 +79,16 @@ pub(crate) fn hostile(data: &[u8]) {
     }
     for kind in Kind::ALL {
         let _ = check_column(kind, data);
+    }
+}
+
+/// The parts of an entry of the columns that end with a digest.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn sealed(kind: Kind, value: &[u8]) -> Vec<Vec<u8>> {
+    match kind {
+        Kind::Calls | Kind::Scores | Kind::IndexBlock | Kind::IndexBatch => vec![value.to_vec()],
+        Kind::Pack => pack::segments(value),
+        _ => Vec::new(),
     }
 }
 
@@ -139,6 +151,9 @@ fn check_stream(
     version: IsVersion<'_>,
     checked: &mut Checked,
 ) -> Result<()> {
+    if pack::count(tx, stream.number)? != stream.packs {
+        return Err(damaged(format!("a batch of {prompt} is missing")));
+    }
     let mut places = Vec::new();
     let shelf = Shelf::Calls(stream.number);
     for (number, info) in shelf.list(tx)? {

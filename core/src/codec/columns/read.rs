@@ -1,8 +1,8 @@
 //! Reading columns back.
 
 use super::{
-    BLOCK, CONSTANT, DECIMAL, DICTIONARY, DIFFERENCES, DIGEST, HEX, Ids, MAX_ROWS, MAX_TEXTS, RAW, STEPS,
-    TEXTS, Texts, UUID, VALUES, power, signed, unzigzag,
+    BLOCK, CONSTANT, DECIMAL, DICTIONARY, DIFFERENCES, DIGEST, HEX, Ids, MAX_ROWS, MAX_TEXTS, RAW, RUNS,
+    STEPS, TEXTS, Texts, UUID, VALUES, power, signed, unzigzag,
 };
 use crate::codec::hash::short_digest;
 use crate::codec::packed::unpack;
@@ -75,6 +75,24 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn ints(&mut self, n: usize) -> Result<Vec<u64>> {
+        if n == 0 || self.rest.first() != Some(&RUNS) {
+            return self.without_runs(n);
+        }
+        self.byte()?;
+        let runs = self.rows()?;
+        let (of_runs, lengths) = (self.without_runs(runs)?, self.without_runs(runs)?);
+        let mut values = Vec::with_capacity(n);
+        for (value, length) in of_runs.into_iter().zip(lengths) {
+            if length > (n - values.len()) as u64 {
+                return Err(self.damaged("a run is too long"));
+            }
+            values.resize(values.len() + length as usize, value);
+        }
+        if values.len() == n { Ok(values) } else { Err(self.damaged("a run is too short")) }
+    }
+
+    /// Runs are not made of runs, so that no bytes lead deeper and deeper.
+    fn without_runs(&mut self, n: usize) -> Result<Vec<u64>> {
         if n == 0 {
             return Ok(Vec::new());
         }
@@ -102,6 +120,88 @@ impl<'a> Reader<'a> {
             }
             other => Err(self.damaged(format!("unknown column {other}"))),
         }
+    }
+
+    /// Everything that is left.
+    pub(crate) fn plain(self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The one number that all rows of the next column have; nothing, and the column still to be read, if they differ.
+    pub(crate) fn constant(&mut self) -> Result<Option<u64>> {
+        match self.rest.first() {
+            Some(&CONSTANT) => {
+                self.byte()?;
+                self.number().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Passes over a column of whole numbers.
+    pub(crate) fn skip_ints(&mut self, n: usize) -> Result<()> {
+        if n == 0 || self.rest.first() != Some(&RUNS) {
+            return self.skip_without_runs(n);
+        }
+        self.byte()?;
+        let runs = self.rows()?;
+        self.skip_without_runs(runs)?;
+        self.skip_without_runs(runs)
+    }
+
+    fn skip_without_runs(&mut self, n: usize) -> Result<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        match self.byte()? {
+            CONSTANT => self.number().map(drop),
+            STEPS => self.number().and_then(|_| self.number()).map(drop),
+            VALUES => self.skip_blocks(n),
+            DIFFERENCES => {
+                self.number()?;
+                self.skip_blocks(n - 1)
+            }
+            other => Err(self.damaged(format!("unknown column {other}"))),
+        }
+    }
+
+    fn skip_blocks(&mut self, mut n: usize) -> Result<()> {
+        while n > 0 {
+            let block = n.min(BLOCK);
+            n -= block;
+            let width = usize::from(self.byte()?);
+            self.number()?;
+            self.take((block * width).div_ceil(8))?;
+        }
+        Ok(())
+    }
+
+    /// Passes over a column of floats.
+    pub(crate) fn skip_floats(&mut self, n: usize) -> Result<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        match self.byte()? {
+            RAW => self.take(8 * n).map(drop),
+            DICTIONARY => {
+                let distinct = self.rows()?;
+                self.take(8 * distinct)?;
+                self.skip_ints(n)
+            }
+            DECIMAL..=8 => self.skip_ints(n),
+            other => Err(self.damaged(format!("unknown column {other}"))),
+        }
+    }
+
+    /// Passes over a column of texts.
+    pub(crate) fn skip_texts(&mut self, n: usize) -> Result<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        let distinct = self.rows()?;
+        self.skip_ints(distinct)?;
+        self.raw()?;
+        self.skip_ints(n)
     }
 
     fn blocks(&mut self, mut n: usize, values: &mut Vec<u64>) -> Result<()> {

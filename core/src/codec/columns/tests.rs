@@ -29,6 +29,8 @@ fn regular_numbers_cost_nothing_and_small_ones_little() {
     let n = 10_000u64;
     assert!(ints(&vec![7; 10_000]).len() < 16);
     assert!(ints(&(0..n).map(|i| 1_700_000_000_000_000 + 17 * i).collect::<Vec<_>>()).len() < 24);
+    let batches: Vec<u64> = (0..n).map(|i| 1_700_000_000_000_000 + (i / 200) * (i / 200) * 977).collect();
+    assert!(ints(&batches).len() < 200, "{}", ints(&batches).len());
     let jitter: Vec<u64> = (0..n).map(|i| 1_700_000_000_000_000 + 1_000 * i + i * i % 97).collect();
     assert!(ints(&jitter).len() < 20_000, "{}", ints(&jitter).len());
     let rubric: Vec<f64> = (0..n).map(|i| (i * i % 5) as f64 + 1.0).collect();

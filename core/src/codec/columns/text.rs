@@ -57,6 +57,38 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// The first rows, and the others.
+    pub(crate) fn split(&self, rows: usize) -> (Texts, Texts) {
+        let (head, rest) = self.codes.split_at(rows.min(self.codes.len()));
+        let part = |codes: &[u64]| {
+            let mut part = Texts::default();
+            codes
+                .iter()
+                .for_each(|&code| part.push(self.words.get(code as usize).map_or("", String::as_str)));
+            part
+        };
+        (part(head), part(rest))
+    }
+}
+
+impl Ids {
+    /// The first rows, and the others.
+    pub(crate) fn split(&self, rows: usize) -> (Ids, Ids) {
+        match self {
+            Ids::Packed { ids, dashed } => {
+                let (head, rest) = ids.split_at(rows.min(ids.len()));
+                let part = |ids: &[[u8; 16]]| Ids::Packed { ids: ids.to_vec(), dashed: *dashed };
+                (part(head), part(rest))
+            }
+            Ids::Texts(texts) => {
+                let (head, rest) = texts.split(rows);
+                (Ids::Texts(head), Ids::Texts(rest))
+            }
+        }
+    }
+}
+
 /// A column of ids.
 #[derive(Debug, Clone)]
 pub(crate) enum Ids {

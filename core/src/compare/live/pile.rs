@@ -8,6 +8,9 @@ use crate::model::trace::ScoreSource;
 use crate::stats;
 use crate::traces::{Live, Mark, Names};
 
+/// So many versions, or days, are looked up in a table.
+const MOST_KNOWN: usize = 1 << 16;
+
 /// The traces of a group, before they become figures.
 #[derive(Default)]
 pub(super) struct Pile {
@@ -66,41 +69,85 @@ impl Pile {
         Some((*self.values.first()?, *self.values.last()?))
     }
 
-    pub(super) fn figures(self, range: Option<(f64, f64, bool)>, names: &[String]) -> Result<LiveFigures> {
-        let values = self.values;
-        let moments = stats::mean_sd(&values);
-        let interval = moments.as_ref().and_then(|m| stats::mean_interval(&values, m, ALPHA));
-        let quantile = |q: f64| stats::quantile_of_sorted(&values, q);
-        let histogram = range.filter(|_| !values.is_empty()).map(|(low, high, declared)| {
-            let mut counts = vec![0; BINS];
-            for value in &values {
-                let share = if high > low { (value - low) / (high - low) } else { 0.0 };
-                counts[((share * BINS as f64) as usize).min(BINS - 1)] += 1;
-            }
-            Histogram { low, high, declared, counts }
-        });
-        let categories = self
-            .categories
-            .into_iter()
-            .filter_map(|(code, count)| Some((names.get(code as usize)?.clone(), count)));
-        Ok(LiveFigures {
-            traces: self.traces,
-            n: self.n,
-            missing: self.missing,
-            mean: moments.as_ref().map(|m| m.mean),
-            sd: moments.as_ref().and_then(|m| m.sd),
-            se: moments.as_ref().and_then(|m| m.se),
-            ci_low: interval.map(|(low, _)| low),
-            ci_high: interval.map(|(_, high)| high),
-            min: values.first().copied(),
-            p10: quantile(0.1),
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            max: values.last().copied(),
-            histogram,
-            categories: categories.collect(),
-        })
+    pub(super) fn figures(self, scale: Option<Scale>, names: &[String]) -> Result<LiveFigures> {
+        let count = Count { traces: self.traces, n: self.n, missing: self.missing };
+        let mut figures = figures(count, &[&self.values], scale);
+        let named = |(code, count): (u32, u64)| Some((names.get(code as usize)?.clone(), count));
+        figures.categories = self.categories.into_iter().filter_map(named).collect();
+        Ok(figures)
     }
+}
+
+/// How many traces there are, with a value, and with one that is missing.
+#[derive(Clone, Copy)]
+pub(super) struct Count {
+    pub(super) traces: u64,
+    pub(super) n: u64,
+    pub(super) missing: u64,
+}
+
+/// What a histogram spans.
+#[derive(Clone, Copy)]
+pub(super) struct Scale {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) declared: bool,
+}
+
+impl Scale {
+    fn histogram(self, lists: &[&[f64]]) -> Histogram {
+        let Scale { low, high, declared } = self;
+        let bin = |value: f64| {
+            let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+            ((share * BINS as f64) as usize).min(BINS - 1)
+        };
+        let mut counts = vec![0; BINS];
+        for list in lists {
+            // They are sorted: a bin ends where the next one begins.
+            let mut rest = *list;
+            for (i, count) in counts.iter_mut().enumerate() {
+                let (of_bin, behind) = rest.split_at(rest.partition_point(|&value| bin(value) <= i));
+                *count += of_bin.len() as u64;
+                rest = behind;
+            }
+        }
+        Histogram { low, high, declared, counts }
+    }
+}
+
+/// The figures of values that lie in lists, each of them sorted.
+pub(super) fn figures(count: Count, lists: &[&[f64]], scale: Option<Scale>) -> LiveFigures {
+    let moments = stats::mean_sd_of(lists);
+    let ends = |list: &&[f64]| Some((*list.first()?, *list.last()?));
+    let ends = lists.iter().filter_map(ends).reduce(|a, b| (lower(a.0, b.0), higher(a.1, b.1)));
+    let interval = moments.as_ref().zip(ends).and_then(|(m, ends)| stats::mean_interval(ends, m, ALPHA));
+    let quantile = |q: f64| stats::quantile_of_sorted(lists, q);
+    LiveFigures {
+        traces: count.traces,
+        n: count.n,
+        missing: count.missing,
+        mean: moments.as_ref().map(|m| m.mean),
+        sd: moments.as_ref().and_then(|m| m.sd),
+        se: moments.as_ref().and_then(|m| m.se),
+        ci_low: interval.map(|(low, _)| low),
+        ci_high: interval.map(|(_, high)| high),
+        min: ends.map(|(low, _)| low),
+        p10: quantile(0.1),
+        p50: quantile(0.5),
+        p90: quantile(0.9),
+        max: ends.map(|(_, high)| high),
+        histogram: scale.filter(|_| ends.is_some()).map(|scale| scale.histogram(lists)),
+        categories: BTreeMap::new(),
+    }
+}
+
+/// As sorting orders them: -0 is below 0.
+pub(super) fn lower(a: f64, b: f64) -> f64 {
+    if b.total_cmp(&a).is_lt() { b } else { a }
+}
+
+pub(super) fn higher(a: f64, b: f64) -> f64 {
+    if b.total_cmp(&a).is_gt() { b } else { a }
 }
 
 /// What a trace counts as, by its marks.
@@ -134,8 +181,11 @@ impl Groups {
         let mut groups = Groups { names: Vec::new(), of_row: Vec::new(), of_version: None };
         match question.by {
             None => {}
-            Some(GroupBy::Version) => groups.number(&live.versions, |&version| Group::Version(version)),
-            Some(GroupBy::Day) => groups.number(&live.days, |&day| Group::Name(Live::day(day))),
+            Some(GroupBy::Version) => {
+                let versions = live.versions.iter().map(|&version| version.into());
+                groups.number(versions, |version| Group::Version(version as u32));
+            }
+            Some(GroupBy::Day) => groups.number(live.days(), |day| Group::Name(Live::day(day))),
             Some(GroupBy::Variant) => groups.named(&live.variants),
             Some(GroupBy::Stratum) => groups.named(&live.strata),
             Some(GroupBy::Label) => {
@@ -155,24 +205,48 @@ impl Groups {
         groups
     }
 
+    /// How many traces each of them has; without groups all are one. Only of a partition.
+    pub(super) fn sizes(&self, rows: usize) -> Vec<u64> {
+        if !self.partition() {
+            return vec![rows as u64];
+        }
+        let mut sizes = vec![0; self.names.len()];
+        for &group in &self.of_row {
+            if let Some(size) = sizes.get_mut(group as usize) {
+                *size += 1;
+            }
+        }
+        sizes
+    }
+
+    pub(super) fn name(&self, group: usize) -> Group {
+        self.names.get(group).cloned().unwrap_or(Group::Without)
+    }
+
     /// Whether every trace is in exactly one of them.
     pub(super) fn partition(&self) -> bool {
         !self.of_row.is_empty()
     }
 
-    pub(super) fn number<T: Ord>(&mut self, rows: &[T], name: impl Fn(&T) -> Group) {
-        let mut known: BTreeMap<&T, u32> = BTreeMap::new();
-        let mut last: Option<(&T, u32)> = None;
-        for value in rows {
-            let code = match last {
-                Some((same, code)) if same == value => code,
-                _ => *known.entry(value).or_insert_with(|| {
-                    self.names.push(name(value));
-                    self.names.len() as u32 - 1
-                }),
+    fn number(&mut self, rows: impl Iterator<Item = i64> + Clone, name: impl Fn(i64) -> Group) {
+        let ends = rows.clone().fold(None, |ends: Option<(i64, i64)>, n| {
+            Some(ends.map_or((n, n), |(low, high)| (low.min(n), high.max(n))))
+        });
+        let Some((low, high)) = ends else { return };
+        // A table as long as all the versions, or days, from the first to the last; 0 is one that was not seen yet.
+        let mut known =
+            vec![0u32; usize::try_from(high.abs_diff(low)).map_or(0, |span| span.min(MOST_KNOWN)) + 1];
+        let mut others: BTreeMap<i64, u32> = BTreeMap::new();
+        for n in rows {
+            let slot = match usize::try_from(n.abs_diff(low)).ok().and_then(|at| known.get_mut(at)) {
+                Some(slot) => slot,
+                None => others.entry(n).or_default(),
             };
-            last = Some((value, code));
-            self.of_row.push(code);
+            if *slot == 0 {
+                self.names.push(name(n));
+                *slot = self.names.len() as u32;
+            }
+            self.of_row.push(*slot - 1);
         }
     }
 

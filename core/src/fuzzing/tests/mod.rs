@@ -172,12 +172,12 @@ fn records() {
 #[test]
 fn segments() {
     let dir = folder();
-    let is_column = |key: &[u8]| matches!(key.first(), Some(b'a' | b'b' | b'i'));
     // Without the format in front and the digest behind, which the target puts there itself.
     let seeds: Vec<Vec<u8>> = super::hostile::entries(&real_store(dir.path()))
         .into_iter()
-        .filter(|(space, key, _)| *space == crate::storage::kv::Space::Traces && is_column(key))
-        .map(|(.., value)| value[1..value.len() - 8].to_vec())
+        .filter_map(|(space, key, value)| Some((crate::storage::entry::entry(space, &key)?.0, value)))
+        .flat_map(|(kind, value)| crate::traces::verify::sealed(kind, &value))
+        .map(|sealed| sealed[1..sealed.len() - 8].to_vec())
         .collect();
     assert!(seeds.len() > 2, "the real store has columns");
     run(

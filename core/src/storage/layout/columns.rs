@@ -94,6 +94,19 @@ pub(crate) fn in_late_score(key: &[u8]) -> Option<(u32, u64, u64)> {
     Some((fields.u32()?, fields.u64()?, fields.u64()?))
 }
 
+/// Calls and scores that came together and are not in segments yet.
+pub(crate) fn pack(stream: u32, number: u64) -> Key {
+    packs(stream).u64(number)
+}
+
+pub(crate) fn packs(stream: u32) -> Key {
+    all_packs().u32(stream)
+}
+
+pub(crate) fn all_packs() -> Key {
+    Key::new(b'k')
+}
+
 /// The texts of a call in the columns.
 pub(crate) fn call_texts(stream: u32, place: u64) -> Key {
     call_texts_of(stream).u64(place)
@@ -127,6 +140,15 @@ pub(crate) fn score_comments_of(stream: u32) -> Key {
 
 pub(crate) fn all_score_comments() -> Key {
     Key::new(b'z')
+}
+
+/// The ids of one batch, as the index takes them, until there are enough for a run.
+pub(crate) fn index_batch(number: u64) -> Key {
+    index_batches().u64(number)
+}
+
+pub(crate) fn index_batches() -> Key {
+    Key::new(b'j')
 }
 
 /// A run of the index from a call's id to its place: the youngest level first.

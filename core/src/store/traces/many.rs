@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     LiveFilter, Nothing, TraceFilter, TraceOrder, TracePage, enrol_by_trace, invalid, wanted_version,
 };
-use crate::compare::live::{LiveSummary, Question, summarise, values};
+use crate::compare::live::{LiveSummary, Question, summarise_all, values};
 use crate::error::{Error, Result};
 use crate::experiments::record;
 use crate::model::experiment::ExperimentState;
@@ -23,12 +23,10 @@ use crate::storage::kv::{Read, Write};
 use crate::storage::log::{Author, append};
 use crate::store::Store;
 use crate::traces::read::Span;
-use crate::traces::{self, Archive, Live, Packed, Pruned, Wanted, bulk, scores, write};
+use crate::traces::{self, Archive, Needs, Pruned, Wanted, bulk, scores, write};
 
 /// So many of one kind are taken in one call.
 const MOST: usize = 100_000;
-/// So many values are worth a second thread.
-const WORTH_A_THREAD: usize = 20_000;
 
 /// One production call, with the scores that it has from the beginning.
 #[derive(Debug, Clone)]
@@ -62,24 +60,35 @@ fn limited(what: &'static str, n: usize) -> Result<()> {
     }
 }
 
-/// Names of a batch, each once; most batches have few.
+/// Names of a batch, each once; most batches have few metrics.
 struct Once<T> {
     names: Vec<T>,
+    given: Vec<String>,
     known: HashMap<String, usize>,
+    /// Where the last one was found: most calls have the same metrics in the same order.
+    last: usize,
 }
 
 impl<T> Once<T> {
     fn new() -> Once<T> {
-        Once { names: Vec::new(), known: HashMap::new() }
+        Once { names: Vec::new(), given: Vec::new(), known: HashMap::new(), last: 0 }
     }
 
     fn find(&mut self, name: &str, make: impl FnOnce(&str) -> Result<T>) -> Result<usize> {
+        let next = if self.last + 1 < self.names.len() { self.last + 1 } else { 0 };
+        if self.given.get(next).is_some_and(|known| known == name) {
+            self.last = next;
+            return Ok(next);
+        }
         if let Some(found) = self.known.get(name) {
+            self.last = *found;
             return Ok(*found);
         }
         self.names.push(make(name)?);
-        self.known.insert(name.to_owned(), self.names.len() - 1);
-        Ok(self.names.len() - 1)
+        self.given.push(name.to_owned());
+        self.last = self.names.len() - 1;
+        self.known.insert(name.to_owned(), self.last);
+        Ok(self.last)
     }
 }
 
@@ -212,31 +221,29 @@ impl Store {
             }
         }
         self.recorder.wait();
-        let (live, asked) = self.read(|tx| {
+        self.read(|tx| {
             let version = match &filter.version {
                 Some(version) => Some(versions::resolve(tx, &prompt, version)?),
                 None => versions::latest(tx, &prompt).map(|_| None)?,
             };
-            let span = Span { since: filter.since, until: filter.until };
-            let wanted = Wanted { span, version, experiment: filter.experiment.as_deref() };
-            let archive = Archive::new(tx);
-            let live = traces::gather(&archive, &prompt, wanted)?;
-            let labels = labels::all(tx, &prompt)?;
-            let mut asked: Vec<(Question, Option<Packed>)> = Vec::new();
+            let (archive, labels) = (Archive::new(tx), labels::all(tx, &prompt)?);
+            let (mut asked, mut needs) = (Vec::new(), Needs::default());
             for metric in names {
                 let figure = Figure::of(metric.as_str()).is_some();
                 let config = if figure { None } else { metrics::read(tx, &metric)? };
-                let packed = if figure { None } else { Some(live.packed(&archive, &metric)?) };
                 if !figure && config.is_none() && !traces::scored_at_all(&archive, &prompt, &metric)? {
                     return Err(Error::MetricNotFound { metric: metric.to_string() });
                 }
                 let (prompt, labels) = (prompt.clone(), labels.clone());
                 let (source, by) = (filter.source, filter.by);
-                asked.push((Question { prompt, metric, config, source, by, labels }, packed));
+                asked.push(Question { prompt, metric, config, source, by, labels });
+                needs = needs.and(asked.last().map(Question::needs).unwrap_or_default());
             }
-            Ok((live, asked))
-        })?;
-        summarise_all(&live, asked)
+            let span = Span { since: filter.since, until: filter.until };
+            let wanted = Wanted { span, version, experiment: filter.experiment.as_deref(), needs };
+            let live = traces::gather(&archive, &prompt, wanted)?;
+            summarise_all(&archive, &live, asked)
+        })
     }
 
     /// Removes the production calls that were made before a moment, with their texts and scores: of one prompt, or of
@@ -318,7 +325,8 @@ pub(super) fn ranked(
     };
     let span = Span { since: filter.since, until: filter.until };
     let archive = Archive::new(tx);
-    let wanted = Wanted { span, version, experiment: filter.experiment.as_deref() };
+    let needs = Needs { at: true, figures: Figure::of(metric.as_str()).is_some(), ..Needs::default() };
+    let wanted = Wanted { span, version, experiment: filter.experiment.as_deref(), needs };
     let live = traces::gather(&archive, prompt, wanted)?;
     let mut values = match Figure::of(metric.as_str()) {
         Some(figure) => live.figure(figure).to_vec(),
@@ -343,36 +351,4 @@ pub(super) fn ranked(
         }
     }
     Ok(page)
-}
-
-/// Each metric on a thread of its own, as far as there are processors.
-fn summarise_all(live: &Live, asked: Vec<(Question, Option<Packed>)>) -> Result<Vec<LiveSummary>> {
-    let one = |question: Question, packed: Option<Packed>| {
-        let marks = packed.map(|packed| live.unpack(&packed)).transpose()?;
-        summarise(question, live, marks.as_ref())
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(asked.len());
-    if threads < 2 || live.rows() * asked.len() < WORTH_A_THREAD {
-        return asked.into_iter().map(|(question, packed)| one(question, packed)).collect();
-    }
-    let mut shares: Vec<Vec<(usize, Question, Option<Packed>)>> = (0..threads).map(|_| Vec::new()).collect();
-    for (i, (question, marks)) in asked.into_iter().enumerate() {
-        shares[i % threads].push((i, question, marks));
-    }
-    let work = |share: Vec<(usize, Question, Option<Packed>)>| {
-        share.into_iter().map(|(i, q, packed)| Ok((i, one(q, packed)?))).collect::<Result<Vec<_>>>()
-    };
-    let mut made = std::thread::scope(|scope| {
-        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| work(share))).collect();
-        let mut made: Vec<(usize, LiveSummary)> = Vec::new();
-        for thread in started {
-            match thread.join() {
-                Ok(share) => made.extend(share?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok::<_, Error>(made)
-    })?;
-    made.sort_by_key(|(i, _)| *i);
-    Ok(made.into_iter().map(|(_, summary)| summary).collect())
 }
