@@ -97,6 +97,8 @@ test('many at once, ranked, looped over, and taken away', async (t) => {
   const [quality, latency] = store.summaries('p', ['quality_x', 'latency_ms'], { version: v });
   assert.deepEqual([quality.n, quality.max, latency.n, latency.missing], [2500, 99, 0, 2500]);
   assert.throws(() => store.logMany([{ version: v, traceId: 'new' }, { version: v, traceId: 't1' }]), code('trace-exists', 'already-exists'));
+  assert.throws(() => store.logMany([{ version: v, traceId: 'new' }, { version: v, traceId: 't1' }]), /in=`calls\[1\]`$/);
+  assert.throws(() => store.scoreMany([{ traceId: 'none', metric: 'quality_x', value: 1 }]), /in=`scores\[0\]`$/);
   assert.throws(() => store.trace('new'), code('trace-not-found', 'not-found'));
   assert.deepEqual(store.prune({ before: new Date(noon + 2_000_000), prompt: 'p' }), { traces: 2000, scores: 2001, kept: {} });
   assert.equal([...store.iterTraces()].length, 500);

@@ -47,10 +47,10 @@ pub(crate) fn log(
     let new: Vec<&str> = logged.iter().map(|logged| logged.draft.id.as_str()).collect();
     let known = index::find(&*tx, &new)?;
     let (mut ids, waits) = (HashSet::with_capacity(new.len()), any_waits(&*tx)?);
-    for (Logged { draft, .. }, known) in logged.iter().zip(&known) {
+    for (i, (Logged { draft, .. }, known)) in logged.iter().zip(&known).enumerate() {
         let there = known.is_some() || !ids.insert(draft.id.as_str());
         if there || (waits && scores::waits(&*tx, &draft.id)?) {
-            return Err(Error::TraceExists { trace: draft.id.to_string() });
+            return Err(Error::TraceExists { trace: draft.id.to_string() }.in_batch("calls", i));
         }
     }
     let mut by_prompt: BTreeMap<PromptName, Vec<Logged>> = BTreeMap::new();
@@ -130,7 +130,7 @@ pub(crate) fn score(
     let ids: Vec<&str> = traces.iter().map(TraceId::as_str).collect();
     let places = index::find(&*tx, &ids)?;
     let mut by_stream: HashMap<u32, Vec<(u64, usize, NewScore)>> = HashMap::new();
-    for (trace, metric, score) in given {
+    for (i, (trace, metric, score)) in given.into_iter().enumerate() {
         let (Some(id), Some(name)) = (traces.get(trace), metrics.get(metric)) else { continue };
         match places.get(trace).copied().flatten() {
             Some((stream, place)) => by_stream.entry(stream).or_default().push((place, metric, score)),
@@ -138,7 +138,7 @@ pub(crate) fn score(
                 let draft = scores::Draft { trace: id.clone(), metric: name.clone(), score };
                 scores::put_waiting(tx, now, draft)?;
             }
-            None => return Err(Error::TraceNotFound { trace: id.to_string() }),
+            None => return Err(Error::TraceNotFound { trace: id.to_string() }.in_batch("scores", i)),
         }
     }
     let mut streams: Vec<_> = by_stream.into_iter().collect();

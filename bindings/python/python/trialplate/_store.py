@@ -707,7 +707,8 @@ class Store(_native.Store):
             The traces' ids, in the order of the calls.
 
         Raises:
-            InvalidError, AlreadyExistsError, NotFoundError: as `log` and `score`, at once.
+            InvalidError, AlreadyExistsError, NotFoundError: as `log` and `score`, at once; the message says which of
+                the calls it is, counted from 0.
         """
 
         def fields(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -732,7 +733,7 @@ class Store(_native.Store):
 
         ids: list[str] = []
         for batch in _batches(calls):
-            ids += self._call("log_many", calls=[fields(call) for call in batch])["trace_ids"]
+            ids += self._call("log_many", calls=[fields(call) for call in batch], first=len(ids))["trace_ids"]
         return ids
 
     def score_many(self, scores: Iterable[Mapping[str, Any]]) -> int:
@@ -748,7 +749,8 @@ class Store(_native.Store):
             How many scores there were.
 
         Raises:
-            InvalidError, NotFoundError: as `score`, at once.
+            InvalidError, NotFoundError: as `score`, at once; the message says which of the scores it is, counted
+                from 0.
         """
 
         def fields(score: Mapping[str, Any]) -> dict[str, Any]:
@@ -759,10 +761,10 @@ class Store(_native.Store):
                 given["judge"] = specs.scorer(judge)
             return given
 
-        return sum(
-            int(self._call("score_many", scores=[fields(score) for score in batch])["scores"])
-            for batch in _batches(scores)
-        )
+        count = 0
+        for batch in _batches(scores):
+            count += self._call("score_many", scores=[fields(score) for score in batch], first=count)["scores"]
+        return count
 
     def prune(self, before: TimeLike, prompt: str | None = None) -> Pruned:
         """Removes the production calls that were made before a moment, with their texts and scores.

@@ -256,8 +256,8 @@ verbs! {
         traces::score(store, arguments(a)?)?;
         Ok(json!({}))
     },
-    "log_many" => |store, a| listed("trace_ids", traces::log_many(store, arguments(a)?)?),
-    "score_many" => |store, a| listed("scores", traces::score_many(store, arguments(a)?)?),
+    "log_many" => |store, a| listed("trace_ids", traces::log_many(store, a)?),
+    "score_many" => |store, a| listed("scores", traces::score_many(store, a)?),
     "prune" => |store, a| result(traces::prune(store, arguments(a)?)?),
     "summaries" => |store, a| listed("summaries", traces::summaries(store, arguments(a)?)?),
     "flush" => |store, a| {

@@ -11,6 +11,7 @@ use crate::model::content::Content;
 use crate::model::score::ScoreValue;
 use crate::storage::kv::Space;
 use crate::storage::layout;
+use crate::traces::Pruned;
 
 fn shop() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -53,6 +54,38 @@ fn what_went_wrong_is_raised_once_and_counted() {
     store.close().unwrap();
     assert_eq!(store.flush().unwrap_err().code(), "closed");
     assert_eq!(store.log("p", &1.into(), named("c"), Durability::Soon).unwrap_err().code(), "closed");
+}
+
+/// What has nothing to take away writes nothing: no stream, no commit, no event.
+#[test]
+fn pruning_nothing_writes_nothing() {
+    let (_dir, store) = shop();
+    let before = || Timestamp::from_micros(i64::MAX / 2);
+    let entries = || {
+        let mut n = 0;
+        store
+            .read(|tx| {
+                tx.scan(Space::Traces, &[], &[0xFF; 2], crate::storage::kv::Order::Ascending, &mut |_, _| {
+                    n += 1;
+                    Ok(Flow::Continue)
+                })
+            })
+            .unwrap();
+        n
+    };
+    let commits = || store.engine.commits().unwrap();
+    let (written, events) = (commits(), store.events(0, usize::MAX).unwrap().len());
+    assert_eq!(store.prune(before(), Some("p")).unwrap(), Pruned::default());
+    assert_eq!(store.prune(before(), None).unwrap(), Pruned::default());
+    assert_eq!((entries(), commits(), store.events(0, usize::MAX).unwrap().len()), (0, written, events));
+    log(&store, "a");
+    store.flush().unwrap();
+    let (written, there) = (commits(), entries());
+    assert_eq!(store.prune(Timestamp::from_micros(0), None).unwrap(), Pruned::default());
+    assert_eq!((entries(), commits()), (there, written));
+    assert_eq!(store.prune(before(), None).unwrap().traces, 1);
+    assert_eq!(commits(), written + 1);
+    assert!(store.verify().unwrap().ok);
 }
 
 #[test]
