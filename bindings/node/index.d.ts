@@ -396,6 +396,12 @@ export interface DatasetSchemas {
   input?: JsonInput;
   expected?: JsonInput;
 }
+export interface Page {
+  /** Only items behind this key: the last one of the page before. */
+  after?: string;
+  /** At most so many. */
+  limit?: number;
+}
 /** A dataset by its name; it is there once something was added. */
 export class Dataset {
   private constructor();
@@ -414,7 +420,12 @@ export class Dataset {
   addFromTraceAsync(trace: string | Trace, options?: { expected?: JsonInput; key?: string }): Promise<DatasetVersion>;
   archive(keys: string[]): DatasetVersion;
   archiveAsync(keys: string[]): Promise<DatasetVersion>;
-  items(): Item[];
+  /** Its items in the order of their keys: all of them, or a page. An empty page is the end. */
+  items(page?: Page): Item[];
+  /** Its items in the order of their keys, with never more than a page of them in memory, all of one version. */
+  iterItems(options?: { page?: number }): Generator<Item, void, undefined>;
+  /** The keys of its items in their order: all of them, or a page. */
+  keys(page?: Page): string[];
   diff(a: number, b: number): { added: string[]; changed: string[]; archived: string[] };
   versions(): DatasetVersion[];
   /** Sets JSON Schemas for items, and says which hold now. */

@@ -122,7 +122,6 @@ arguments! {
         #[serde(default)] auto: Option<bool>,
     }
     Dataset { name: String, #[serde(default)] version: Option<u32> }
-    DatasetAdd { name: String, items: Vec<Value> }
     DatasetArchive { name: String, keys: Vec<String> }
     DatasetDiff { name: String, a: u32, b: u32 }
     Metric {
