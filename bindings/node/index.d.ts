@@ -874,9 +874,10 @@ export interface TracePage {
   /** The cursor of the next page; null if this is the last one. */
   next: string | null;
 }
+export type GroupBy = 'version' | 'day' | 'label' | 'variant' | 'stratum' | 'source';
 export interface SummaryOptions {
-  /** By label: what the label points to NOW. Days are UTC. */
-  by?: 'version' | 'day' | 'label' | 'variant' | 'stratum' | 'source';
+  /** By label: what the label points to NOW. Days are UTC. A list groups by all of them at once. */
+  by?: GroupBy | GroupBy[];
   version?: VersionInput;
   experiment?: string;
   since?: TimeInput;
@@ -912,9 +913,9 @@ export interface LiveSummary extends LiveFigures {
   metric: string;
   direction: 'higher' | 'lower' | null;
   source: ScoreSource | null;
-  by: string | null;
-  /** The same by group; null is the group of the traces without one. */
-  groups: Array<LiveFigures & { group: number | string | null }>;
+  by: GroupBy | GroupBy[] | null;
+  /** The same by group; null is the group of the traces without one. By several at once, a list of names. */
+  groups: Array<LiveFigures & { group: number | string | null | Array<number | string | null> }>;
 }
 
 /** What is planned before anything is seen. What is left out has a default. */

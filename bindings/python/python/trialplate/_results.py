@@ -873,11 +873,12 @@ class LiveGroup(LiveFigures):
 
     Attributes:
         group: a version's number, a day, a label, a variant, a stratum or a source; None for traces without one.
+            By several at once, a list with one of these for each.
     """
 
     _shown = ("group", *LiveFigures._shown)
 
-    group: int | str | None
+    group: int | str | list[int | str | None] | None
 
 
 @_record
@@ -894,7 +895,7 @@ class LiveSummary(LiveFigures):
     metric: str
     direction: str | None
     source: str | None
-    by: str | None
+    by: str | list[str] | None
     groups: list[LiveGroup]
 
 

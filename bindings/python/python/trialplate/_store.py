@@ -889,7 +889,7 @@ class Store(_native.Store):
         prompt: str,
         metric: str,
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -903,7 +903,7 @@ class Store(_native.Store):
         prompt: str,
         metric: list[str] | tuple[str, ...],
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -916,7 +916,7 @@ class Store(_native.Store):
         prompt: str,
         metric: str | list[str] | tuple[str, ...],
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -930,14 +930,15 @@ class Store(_native.Store):
         Args:
             metric: what traces were scored under; or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`. A list of
                 them gives a list of summaries, read in one state of the store.
-            by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`.
+            by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`. A list of
+                them groups by all of them at once, and a group is a list of as many names.
             since: from this moment on; `until` before that one.
             source: only scores of this source.
 
         Raises:
             NotFoundError: `prompt-not-found`, `version-not-found`; `metric-not-found` if it is neither declared nor
                 scored.
-            InvalidError: `invalid-argument`, `invalid-time`.
+            InvalidError: `invalid-argument`, also for the same grouping twice; `invalid-time`.
         """
         which = {
             "by": by,

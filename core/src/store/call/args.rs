@@ -200,7 +200,7 @@ arguments! {
     Summary {
         prompt: String,
         metric: String,
-        #[serde(default)] by: Option<String>,
+        #[serde(default)] by: Option<Value>,
         #[serde(default)] version: Option<Version>,
         #[serde(default)] experiment: Option<String>,
         #[serde(default)] since: Option<String>, #[serde(default)] until: Option<String>,

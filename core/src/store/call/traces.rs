@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::args::{AddFromTrace, Log, Score, Summary, Traces};
 use super::arguments;
-use crate::compare::LiveSummary;
+use crate::compare::{GroupBy, LiveSummary};
 use crate::error::{Error, Result};
 use crate::model::dataset::DatasetVersion;
 use crate::model::name::TraceId;
@@ -196,10 +196,25 @@ impl Traces {
     }
 }
 
+/// One name, or a list of them.
+fn groupings(by: &Value) -> Result<Vec<GroupBy>> {
+    let one = |name: &Value| match name.as_str() {
+        Some(name) => name.parse(),
+        None => {
+            let reason = format!("by is a name, or a list of names, not {name}");
+            Err(Error::InvalidArgument { argument: "by".to_owned(), reason })
+        }
+    };
+    match by {
+        Value::Array(names) => names.iter().map(one).collect(),
+        name => Ok(vec![one(name)?]),
+    }
+}
+
 impl Summary {
     pub(super) fn filter(&self) -> Result<LiveFilter> {
         Ok(LiveFilter {
-            by: self.by.as_deref().map(str::parse).transpose()?,
+            by: self.by.as_ref().map_or_else(|| Ok(Vec::new()), groupings)?,
             version: self.version.as_ref().map(|version| version.reference()).transpose()?,
             experiment: self.experiment.clone(),
             since: time(self.since.clone())?,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     LiveFilter, Nothing, TraceFilter, TraceOrder, TracePage, enrol_by_trace, invalid, wanted_version,
 };
-use crate::compare::live::{LiveSummary, Question, summarise, values};
+use crate::compare::live::{GroupBy, LiveSummary, Question, summarise, values};
 use crate::error::{Error, Result};
 use crate::experiments::record;
 use crate::model::experiment::ExperimentState;
@@ -210,7 +210,10 @@ impl Store {
     pub fn summaries(&self, prompt: &str, metrics: &[&str], filter: &LiveFilter) -> Result<Vec<LiveSummary>> {
         let prompt: PromptName = prompt.parse()?;
         let names = metrics.iter().map(|name| name.parse()).collect::<Result<Vec<MetricName>>>()?;
-        let by_source = filter.source.is_some() || filter.by == Some(crate::compare::live::GroupBy::Source);
+        let by_source = filter.source.is_some() || filter.by.contains(&GroupBy::Source);
+        if let Some((_, twice)) = filter.by.iter().enumerate().find(|(i, by)| filter.by[..*i].contains(by)) {
+            return invalid("by", format!("{} is given twice", twice.as_str()));
+        }
         for name in &names {
             if by_source && Figure::of(name.as_str()).is_some() {
                 return invalid("source", format!("{name} is measured, not judged: it has no source"));
@@ -236,7 +239,7 @@ impl Store {
                     return Err(Error::MetricNotFound { metric: metric.to_string() });
                 }
                 let (prompt, labels) = (prompt.clone(), labels.clone());
-                let (source, by) = (filter.source, filter.by);
+                let (source, by) = (filter.source, filter.by.clone());
                 asked.push((Question { prompt, metric, config, source, by, labels }, packed));
             }
             Ok((live, asked))

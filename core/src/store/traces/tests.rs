@@ -325,9 +325,11 @@ fn agrees(store: &Store, calls: &BTreeMap<String, Plain>, limit: usize) {
     // Summed up, whole and by group.
     let of = |prompt| calls.values().filter(move |call| call.prompt == prompt);
     for source in [None, Some(0), Some(2)] {
-        for by in [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source] {
+        let each = [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source];
+        let pairs = each.iter().flat_map(|a| each.iter().filter(move |b| *b != a).map(move |b| vec![*a, *b]));
+        for by in each.iter().map(|one| vec![*one]).chain(pairs) {
             let filter = LiveFilter {
-                by: Some(by),
+                by: by.clone(),
                 source: source.map(|n| ScoreSource::ALL[n]),
                 ..LiveFilter::default()
             };
@@ -336,20 +338,22 @@ fn agrees(store: &Store, calls: &BTreeMap<String, Plain>, limit: usize) {
             near(said(&found.figures), counted(of("p"), source));
             for group in &found.groups {
                 let name = serde_json::to_value(&group.group).unwrap();
-                let is = |call: &&Plain| match by {
-                    GroupBy::Version => name == call.version,
-                    GroupBy::Variant => name == json!(call.variant),
-                    GroupBy::Day => name == call.at().to_string()[..10],
-                    _ => call.scores.iter().any(|(n, _)| name == ScoreSource::ALL[*n].as_str()),
+                let names = if by.len() == 1 { vec![name] } else { name.as_array().unwrap().clone() };
+                let is = |call: &&Plain| {
+                    by.iter().zip(&names).all(|(by, name)| match by {
+                        GroupBy::Version => *name == call.version,
+                        GroupBy::Variant => *name == json!(call.variant),
+                        GroupBy::Day => *name == call.at().to_string()[..10],
+                        _ => call.scores.iter().any(|(n, _)| *name == ScoreSource::ALL[*n].as_str()),
+                    })
                 };
-                let only = match by {
-                    GroupBy::Source => ScoreSource::ALL.iter().position(|s| name == s.as_str()),
-                    _ => source,
-                };
+                let by_source = by.iter().position(|by| *by == GroupBy::Source);
+                let only = by_source
+                    .map_or(source, |i| ScoreSource::ALL.iter().position(|s| names[i] == s.as_str()));
                 assert_eq!(group.figures.traces as usize, of("p").filter(is).count());
                 near(said(&group.figures), counted(of("p").filter(is), only));
             }
-            if by != GroupBy::Source {
+            if !by.contains(&GroupBy::Source) {
                 let all: u64 = found.groups.iter().map(|group| group.figures.traces).sum();
                 assert_eq!(all, found.figures.traces);
             }
