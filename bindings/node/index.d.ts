@@ -549,6 +549,8 @@ export class Run implements RunFacts {
   readonly withdrawn: Withdrawal | null;
   /** How many rows it had when it was finished. */
   readonly rowCount: number | null;
+  /** The labels that moved by themselves when `finish`, called on this object, finished it. */
+  readonly moves: LabelMove[];
   /** The items and trials that have no row yet. */
   pending(): PendingItem[];
   record(item: { key: string; trial: number }, row: RowInput): Row;
@@ -1151,6 +1153,7 @@ export interface Report {
   datasetVersions: number;
   runs: number;
   canaries: number;
+  calibrations: number;
   traces: number;
   scores: number;
   experiments: number;

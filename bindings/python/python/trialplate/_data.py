@@ -11,6 +11,7 @@ from ._results import (
     DatasetSchemas,
     DatasetVersion,
     Item,
+    LabelMove,
     OfStore,
     Pending,
     Row,
@@ -214,7 +215,7 @@ def _new(item: Any) -> Any:
 class Run(OfStore, RunInfo):
     """A run: the facts of `RunInfo`, and what records and reads its rows."""
 
-    __slots__ = ("_store",)
+    __slots__ = ("_moves", "_store")
 
     def pending(self) -> list[Pending]:
         """The items and trials that have no row yet, in the order of trial and key; none once it is finished."""
@@ -282,9 +283,18 @@ class Run(OfStore, RunInfo):
     def finish(self) -> Run:
         """Finishes it: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing.
 
-        A label that moves by itself moves in the same transaction, if its gate lets the version pass.
+        A label that moves by itself moves in the same transaction, if its gate lets the version pass: `moves` says
+        which did.
         """
-        return self._renew(self._store._call("finish_run", run=self.id))
+        found = self._store._call("finish_run", run=self.id)
+        # No fact of the run: the same run read again is equal to this one.
+        object.__setattr__(self, "_moves", [LabelMove.from_dict(move) for move in found.pop("moves")])
+        return self._renew(found)
+
+    @property
+    def moves(self) -> list[LabelMove]:
+        """The labels that moved by themselves when `finish`, called on this object, finished it."""
+        return list(getattr(self, "_moves", ()))
 
     def withdraw(self, reason: str) -> Run:
         """Takes a finished run that holds rubbish out of the evidence, for ever. It can still be read.

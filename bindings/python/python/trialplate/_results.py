@@ -1039,6 +1039,7 @@ class Report(Result):
     dataset_versions: int
     runs: int
     canaries: int
+    calibrations: int
     traces: int
     scores: int
     experiments: int
