@@ -82,7 +82,7 @@ pub(super) fn combined(parts: impl Iterator<Item = Groups>, live: &Live) -> Grou
                 codes.next().map(|&code| part.names[code as usize].clone()).into_iter().collect()
             };
             let longer = |name: &Vec<Group>| {
-                those.iter().map(|one| [&name[..], &[one.clone()]].concat()).collect::<Vec<_>>()
+                those.iter().map(|one| [&name[..], std::slice::from_ref(one)].concat()).collect::<Vec<_>>()
             };
             names = names.iter().flat_map(longer).collect();
         }
