@@ -41,7 +41,7 @@ struct Add {
 }
 
 pub(super) fn add(store: &Store, mut a: Value) -> Result<Option<DatasetVersion>> {
-    let items = taken(&mut a, "items");
+    let items = taken(&mut a, "items")?;
     let Add { name, .. } = arguments(a)?;
     store.dataset_add(
         &name,

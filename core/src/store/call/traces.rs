@@ -72,10 +72,14 @@ struct ScoreMany {
 
 /// Takes a list out of the arguments and leaves an empty one: to read arguments takes a value to pieces and puts it
 /// together again.
-pub(super) fn taken(a: &mut Value, name: &str) -> Vec<Value> {
+pub(super) fn taken(a: &mut Value, name: &str) -> Result<Vec<Value>> {
     match a.get_mut(name) {
-        Some(Value::Array(values)) => std::mem::take(values),
-        _ => Vec::new(),
+        Some(Value::Array(values)) => Ok(std::mem::take(values)),
+        // That it is missing is said where the rest is read.
+        None => Ok(Vec::new()),
+        Some(_) => {
+            Err(Error::InvalidArgument { argument: name.to_owned(), reason: "give a list".to_owned() })
+        }
     }
 }
 
@@ -121,13 +125,13 @@ fn logged(fields: Value) -> Result<LoggedCall> {
 }
 
 pub(super) fn log_many(store: &Store, mut a: Value) -> Result<Vec<TraceId>> {
-    let calls = taken(&mut a, "calls");
+    let calls = taken(&mut a, "calls")?;
     let LogMany { first, .. } = arguments(a)?;
     each("calls", calls, logged).and_then(|calls| store.log_many(calls)).map_err(|e| behind(first, e))
 }
 
 pub(super) fn score_many(store: &Store, mut a: Value) -> Result<u64> {
-    let scores = taken(&mut a, "scores");
+    let scores = taken(&mut a, "scores")?;
     let ScoreMany { first, .. } = arguments(a)?;
     let given = |a: Value| {
         let (trace_id, metric, score) = read_score(arguments(a)?)?;
