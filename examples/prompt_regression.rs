@@ -161,7 +161,7 @@ fn record(store: &Store, version: &VersionRef, items: &[Item], which: usize) -> 
         (item.id.clone(), 1, row)
     });
     store.record_all(run.id, rows.collect())?;
-    Ok(store.finish_run(run.id)?)
+    Ok(store.finish_run(run.id)?.run)
 }
 
 fn read_items(path: &Path) -> Result<Vec<Item>> {

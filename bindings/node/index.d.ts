@@ -396,6 +396,12 @@ export interface DatasetSchemas {
   input?: JsonInput;
   expected?: JsonInput;
 }
+export interface Page {
+  /** Only items behind this key: the last one of the page before. */
+  after?: string;
+  /** At most so many. */
+  limit?: number;
+}
 /** A dataset by its name; it is there once something was added. */
 export class Dataset {
   private constructor();
@@ -414,7 +420,12 @@ export class Dataset {
   addFromTraceAsync(trace: string | Trace, options?: { expected?: JsonInput; key?: string }): Promise<DatasetVersion>;
   archive(keys: string[]): DatasetVersion;
   archiveAsync(keys: string[]): Promise<DatasetVersion>;
-  items(): Item[];
+  /** Its items in the order of their keys: all of them, or a page. An empty page is the end. */
+  items(page?: Page): Item[];
+  /** Its items in the order of their keys, with never more than a page of them in memory, all of one version. */
+  iterItems(options?: { page?: number }): Generator<Item, void, undefined>;
+  /** The keys of its items in their order: all of them, or a page. */
+  keys(page?: Page): string[];
   diff(a: number, b: number): { added: string[]; changed: string[]; archived: string[] };
   versions(): DatasetVersion[];
   /** Sets JSON Schemas for items, and says which hold now. */
@@ -538,6 +549,8 @@ export class Run implements RunFacts {
   readonly withdrawn: Withdrawal | null;
   /** How many rows it had when it was finished. */
   readonly rowCount: number | null;
+  /** The labels that moved by themselves when `finish`, called on this object, finished it. */
+  readonly moves: LabelMove[];
   /** The items and trials that have no row yet. */
   pending(): PendingItem[];
   record(item: { key: string; trial: number }, row: RowInput): Row;
@@ -863,9 +876,10 @@ export interface TracePage {
   /** The cursor of the next page; null if this is the last one. */
   next: string | null;
 }
+export type GroupBy = 'version' | 'day' | 'label' | 'variant' | 'stratum' | 'source';
 export interface SummaryOptions {
-  /** By label: what the label points to NOW. Days are UTC. */
-  by?: 'version' | 'day' | 'label' | 'variant' | 'stratum' | 'source';
+  /** By label: what the label points to NOW. Days are UTC. A list groups by all of them at once. */
+  by?: GroupBy | GroupBy[];
   version?: VersionInput;
   experiment?: string;
   since?: TimeInput;
@@ -901,9 +915,9 @@ export interface LiveSummary extends LiveFigures {
   metric: string;
   direction: 'higher' | 'lower' | null;
   source: ScoreSource | null;
-  by: string | null;
-  /** The same by group; null is the group of the traces without one. */
-  groups: Array<LiveFigures & { group: number | string | null }>;
+  by: GroupBy | GroupBy[] | null;
+  /** The same by group; null is the group of the traces without one. By several at once, a list of names. */
+  groups: Array<LiveFigures & { group: number | string | null | Array<number | string | null> }>;
 }
 
 /** What is planned before anything is seen. What is left out has a default. */
@@ -1139,6 +1153,7 @@ export interface Report {
   datasetVersions: number;
   runs: number;
   canaries: number;
+  calibrations: number;
   traces: number;
   scores: number;
   experiments: number;

@@ -150,7 +150,7 @@ fn main() {
 
 fn summarise(path: &str) {
     let mut filter = LiveFilter::default();
-    filter.by = Some(GroupBy::Version);
+    filter.by = vec![GroupBy::Version];
     let (mut all, mut n) = (Vec::new(), 0);
     let before = cpu();
     for _ in 0..7 {

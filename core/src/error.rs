@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+mod place;
 mod words;
 
 use words::{missing_text, shown};
@@ -292,6 +293,14 @@ pub enum Error {
     },
 
     // ---- of the kind and the code of what it holds
+    #[error("{first} in=`{list}[{index}]`")]
+    InBatch {
+        first: Box<Error>,
+        /// The argument that is the list, such as `calls`.
+        list: &'static str,
+        /// The first element that is wrong, counted from 0.
+        index: usize,
+    },
     #[error("{first} (found after the call had returned) failed_calls=`{failed}`")]
     Deferred { first: Box<Error>, failed: u64 },
 }
@@ -305,17 +314,6 @@ impl Error {
     /// The error's append-only name, the same in every language.
     pub fn code(&self) -> &'static str {
         self.code_and_kind().0
-    }
-
-    /// Names the value that holds the wrong JSON: a path that began at `$` begins at `name`.
-    pub(crate) fn within(self, name: &str) -> Error {
-        match self {
-            Error::InvalidJson { reason, at } => {
-                let at = format!("{name}{}", at.strip_prefix('$').unwrap_or_default());
-                Error::InvalidJson { reason, at }
-            }
-            other => other,
-        }
     }
 
     fn code_and_kind(&self) -> (&'static str, Kind) {
@@ -390,7 +388,7 @@ impl Error {
             Error::LocksUnsupported { .. } => ("locks-unsupported", Incompatible),
             Error::Busy { .. } => ("busy", Kind::Busy),
             Error::Storage { .. } => ("storage", Kind::Storage),
-            Error::Deferred { first, .. } => first.code_and_kind(),
+            Error::InBatch { first, .. } | Error::Deferred { first, .. } => first.code_and_kind(),
         }
     }
 }

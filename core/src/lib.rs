@@ -112,8 +112,8 @@ pub use prompts::versions::PublishOptions;
 pub use scorers::{Scorer, ScorerKind};
 pub use store::{
     Backup, CalibrateOptions, Checked, Compacted, ConcludeOptions, Conclusion, Diagnosis, DoctorOptions,
-    Durability, ExposeOptions, Finding, GivenScore, Left, LiveFilter, LoggedCall, MoveOptions, NewCanary,
-    OpenOptions, PartUse, PromoteOptions, RecorderStats, Report, RunOptions, RunUse, Salvaged, SpaceUse,
-    Store, TraceFilter, TraceOrder, TracePage, VERBS, WhenFull, call_doctor, doctor,
+    Durability, ExposeOptions, Finding, FinishedRun, GivenScore, Left, LiveFilter, LoggedCall, MoveOptions,
+    NewCanary, OpenOptions, PartUse, PromoteOptions, RecorderStats, Report, RunOptions, RunUse, Salvaged,
+    SpaceUse, Store, TraceFilter, TraceOrder, TracePage, VERBS, WhenFull, call_doctor, doctor,
 };
 pub use traces::Pruned;

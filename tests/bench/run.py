@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures W1 to W7 and W9 with the peers beside us, in one run, and prints the ratios.
+"""Measures W1 to W9 with the peers beside us, in one run, and prints the ratios.
 
     python3 tests/bench/run.py [--quick] [--write-readme] [W1 W3 ...]
 
@@ -285,6 +285,12 @@ def w7(folder, quick):
     node_bench(["w7"], folder, quick)
 
 
+def w8(folder, quick):
+    import items
+
+    items.items(folder, quick, row)
+
+
 def w9(folder, quick):
     import peers
     from work import prompts, remove
@@ -355,7 +361,7 @@ def main():
     options = parser.parse_args()
     enter_environment()
     sys.path.insert(0, str(HERE))
-    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6, "W7": w7, "W9": w9}
+    works = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6, "W7": w7, "W8": w8, "W9": w9}
     with tempfile.TemporaryDirectory(dir=BENCH) as folder:
         for name, measure in works.items():
             if not options.works or name in options.works:

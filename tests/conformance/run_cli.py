@@ -209,17 +209,21 @@ def canary(args):
     return positional(flags, name)
 
 
+def groupings(by):
+    return ",".join(by) if isinstance(by, list) else text(by)
+
+
 def summary(args):
     if "run" in args:
         return names("run")(args)
-    return names("prompt", "metric", by=text, version=version, experiment=text, since=text, until=text, source=text)(args)
+    return names("prompt", "metric", by=groupings, version=version, experiment=text, since=text, until=text, source=text)(args)
 
 
 def summaries(args):
     (prompt, metrics), rest = take(args, "prompt", "metrics")
     if not metrics:
         raise ByName
-    flags = options(rest, by=text, version=version, experiment=text, since=text, until=text, source=text)
+    flags = options(rest, by=groupings, version=version, experiment=text, since=text, until=text, source=text)
     return positional(flags, prompt, *metrics)
 
 
@@ -291,7 +295,8 @@ VERBS = {
     "dataset_versions": names("name"),
     "dataset_add": lambda args: (["--", args["name"], "-"], lines(args["items"])),
     "dataset_archive": dataset_archive,
-    "dataset_items": names("name", version=text),
+    "dataset_items": names("name", version=text, after=text, limit=text),
+    "dataset_keys": names("name", version=text, after=text, limit=text),
     "dataset_diff": names("name", "a", "b"),
     "dataset_schema": names("name", input=structured, expected=structured),
     "metric": metric,

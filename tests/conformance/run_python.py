@@ -59,6 +59,15 @@ def log(store, args):
     return {"trace_id": store.log(version, prompt=prompt, **rest)}
 
 
+def finish(store, args):
+    run = store.run(args["run"]).finish()
+    return {**run.to_dict(), "moves": [move.to_dict() for move in run.moves]}
+
+
+def page(args):
+    return {name: value for name, value in args.items() if name not in ("name", "version")}
+
+
 def summary(store, args):
     if "run" in args:
         return store.run(args["run"]).summary()
@@ -148,7 +157,8 @@ VERBS = {
     "dataset_versions": listed("versions", lambda store, a: store.dataset(a["name"]).versions()),
     "dataset_add": lambda store, a: store.dataset(a["name"]).add(a["items"]),
     "dataset_archive": lambda store, a: store.dataset(a["name"]).archive(a["keys"]),
-    "dataset_items": listed("items", lambda store, a: dataset(store, a).items()),
+    "dataset_items": listed("items", lambda store, a: dataset(store, a).items(**page(a))),
+    "dataset_keys": lambda store, a: {"keys": dataset(store, a).keys(**page(a))},
     "dataset_diff": lambda store, a: store.dataset(a["name"]).diff(a["a"], a["b"]),
     "dataset_schema": lambda store, a: store.dataset(a["name"]).schema(**{k: v for k, v in a.items() if k != "name"}),
     "metric": nothing(method("metric", "name")),
@@ -162,7 +172,7 @@ VERBS = {
         "rows",
         lambda store, a: store.run(a["run"]).record_all([{"key": r["key"], "trial": r["trial"], **r.get("row", {})} for r in a["rows"]]),
     ),
-    "finish_run": lambda store, a: store.run(a["run"]).finish(),
+    "finish_run": finish,
     "withdraw_run": method("withdraw_run", "run", "reason"),
     "calibrate": method("calibrate", "metric"),
     "calibrations": listed("calibrations", method("calibrations")),

@@ -5,6 +5,7 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod batches;
 mod collisions;
 mod conformance;
 mod files;

@@ -69,10 +69,17 @@ impl Failure {
     }
 
     /// What went wrong with some lines of a file; they were sent as one.
-    pub(crate) fn within(self, name: &str, first: usize, last: usize) -> Failure {
+    pub(crate) fn within(self, name: &str, lines: &[usize]) -> Failure {
+        let [first, last] = [lines.first(), lines.last()].map(|line| line.copied().unwrap_or_default());
         match self {
+            Failure::Core(Error::InBatch { first: error, index, .. }) => {
+                let line = lines.get(index).copied().unwrap_or(first);
+                let place = format!("{name}, line {line}; of lines {first} to {last} nothing was written");
+                Failure::Batch(Box::new((*error, place)))
+            }
             Failure::Core(error) => {
-                Failure::Batch(Box::new((error, format!("{name}, lines {first} to {last}"))))
+                let place = format!("{name}, lines {first} to {last}: nothing of them was written");
+                Failure::Batch(Box::new((error, place)))
             }
             other => other,
         }
@@ -99,8 +106,8 @@ impl Failure {
         match self {
             Failure::Core(error) => (error.code(), error.kind().as_str(), error.to_string()),
             Failure::Batch(batch) => {
-                let (error, lines) = &**batch;
-                let told = format!("{error} ({lines}: nothing of them was written; lines before them are)");
+                let (error, place) = &**batch;
+                let told = format!("{error} ({place}; lines before them are)");
                 (error.code(), error.kind().as_str(), told)
             }
             Failure::Usage(message) => ("usage", "invalid", message.clone()),

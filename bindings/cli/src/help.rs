@@ -36,6 +36,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "dataset-add-from-trace",
             "dataset-archive",
             "dataset-items",
+            "dataset-keys",
             "dataset-diff",
             "dataset-versions",
             "dataset-schema",

@@ -46,22 +46,22 @@ fn send(a: &Many, global: &Global, mut batch: impl FnMut(&Store, Vec<Value>) -> 
         Some(file) => Box::new(File::open(file).map_err(|e| Failure::file(file, e))?),
     };
     let store = verbs::to_write(global)?;
-    let mut values = Vec::new();
-    let (mut first, mut last) = (1, 0);
+    let (mut values, mut lines, mut last) = (Vec::new(), Vec::new(), 0);
     for line in BufReader::new(source).split(b'\n') {
         last += 1;
         let line = line.map_err(|e| Failure::file(name, e))?;
         let line = std::str::from_utf8(&line).map_err(|_| input::bad(name, last, "it is not UTF-8 text"))?;
         if !line.trim().is_empty() {
             values.push(input::line(line, name, last)?);
+            lines.push(last);
         }
         if values.len() == BATCH {
-            batch(&store, std::mem::take(&mut values)).map_err(|e| e.within(name, first, last))?;
-            first = last + 1;
+            batch(&store, std::mem::take(&mut values)).map_err(|e| e.within(name, &lines))?;
+            lines.clear();
         }
     }
     if !values.is_empty() {
-        batch(&store, values).map_err(|e| e.within(name, first, last))?;
+        batch(&store, values).map_err(|e| e.within(name, &lines))?;
     }
     store.close()?;
     Ok(())

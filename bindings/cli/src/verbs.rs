@@ -141,6 +141,7 @@ fn plan(verb: Verb) -> Result<Call> {
         Verb::DatasetAdd(a) => call("dataset_add", Creates, a.arguments()?, Text(data::dataset)),
         Verb::DatasetArchive(a) => call("dataset_archive", Writes, flags(a)?, Text(data::dataset)),
         Verb::DatasetItems(a) => call("dataset_items", Reads, flags(a)?, Lines("items")),
+        Verb::DatasetKeys(a) => call("dataset_keys", Reads, flags(a)?, Text(data::keys)),
         Verb::DatasetDiff(a) => call("dataset_diff", Reads, flags(a)?, Text(data::diff)),
         Verb::DatasetVersions(a) => call("dataset_versions", Reads, flags(a)?, Text(data::versions)),
         Verb::DatasetSchema(a) => {
@@ -246,6 +247,7 @@ const READING: &[&str] = &[
     "dataset",
     "dataset_versions",
     "dataset_items",
+    "dataset_keys",
     "dataset_diff",
     "metrics",
     "run",

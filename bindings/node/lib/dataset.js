@@ -26,6 +26,17 @@ class Dataset {
     return new Dataset(this.#calls, this.name, version);
   }
 
+  /** Its items page by page, all of one version. */
+  *iterItems({ page = 1000 } = {}) {
+    const pinned = this.at(this.pinned ?? this.version);
+    for (let after; ;) {
+      const found = pinned.items({ after, limit: page });
+      if (found.length === 0) return;
+      yield* found;
+      after = found.at(-1).key;
+    }
+  }
+
   toJSON() {
     return { name: this.name, pinned: this.pinned };
   }
@@ -59,8 +70,13 @@ define(Dataset, calls, {
   archive: { verb: 'dataset_archive', args(keys) { return { name: this.name, keys }; }, shape: parsed, writes: true },
   items: {
     verb: 'dataset_items',
-    args() { return { name: this.name, version: this.pinned }; },
+    args(page) { return { ...snake(page), name: this.name, version: this.pinned }; },
     shape: (text) => parsed(text).items,
+  },
+  keys: {
+    verb: 'dataset_keys',
+    args(page) { return { ...snake(page), name: this.name, version: this.pinned }; },
+    shape: (text) => JSON.parse(text).keys,
   },
   diff: { verb: 'dataset_diff', args(a, b) { return { name: this.name, a, b }; }, shape: parsed },
   versions: { verb: 'dataset_versions', args() { return { name: this.name }; }, shape: (text) => parsed(text).versions },

@@ -13,9 +13,9 @@ class Run {
     this.#take(facts);
   }
 
-  #take({ rows, ...facts }) {
+  #take({ rows, moves = [], ...facts }) {
     // `rows` is the method; the core's figure of that name is how many there were at the end.
-    Object.assign(this, facts, { rowCount: rows });
+    Object.assign(this, facts, { rowCount: rows, moves });
   }
 
   static calls(run) {

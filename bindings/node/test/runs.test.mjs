@@ -25,6 +25,11 @@ test('datasets', async (t) => {
   assert.equal(ds.at(1).version, 1);
   assert.deepEqual(ds.at(1).items().map((i) => i.input), [{ some_key: 0 }, { some_key: 1 }, { some_key: 2 }]);
   assert.deepEqual(ds.items().map((i) => [i.key, i.sourceTrace]), [['k01', null], ['k02', null], ['new', 't1']]);
+  assert.deepEqual(ds.keys(), ['k01', 'k02', 'new']);
+  assert.deepEqual(ds.keys({ after: 'k01', limit: 1 }), ['k02']);
+  assert.deepEqual(ds.at(1).items({ after: 'k00', limit: 1 }).map((i) => i.input), [{ some_key: 1 }]);
+  for (const page of [1, 2, 1000]) assert.deepEqual([...ds.iterItems({ page })], ds.items());
+  assert.deepEqual([...ds.at(1).iterItems({ page: 2 })].map((i) => i.key), ['k00', 'k01', 'k02']);
   assert.deepEqual(ds.diff(1, 3), { added: ['new'], changed: ['k01'], archived: ['k00'] });
   assert.deepEqual(ds.versions().map((v) => v.version), [1, 2, 3]);
   assert.throws(() => ds.add([{ key: 'x', inputt: 1 }]), code('invalid-item'));

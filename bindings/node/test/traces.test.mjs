@@ -64,6 +64,11 @@ test('a summary by group, pages and a dataset', (t) => {
   assert.ok(all.ciLow < all.mean && all.mean < all.ciHigh);
   const days = store.summary('p', 'latency_ms', { by: 'day', since: new Date('2026-11-28T00:00:00Z') });
   assert.deepEqual(days.groups.map((g) => g.group), ['2026-11-28', '2026-11-29']);
+  const both = store.summary('p', 'latency_ms', { by: ['day', 'version'] });
+  assert.deepEqual(both.by, ['day', 'version']);
+  assert.deepEqual(both.groups.map((g) => g.traces).reduce((a, b) => a + b), 10);
+  assert.deepEqual(store.summary('p', 'quality', { by: ['version'] }), all);
+  assert.throws(() => store.summary('p', 'quality', { by: ['version', 'version'] }), code('invalid-argument'));
   const page = store.traces({ limit: 4 });
   assert.deepEqual(page.traces.map((trace) => trace.traceId), ['t9', 't8', 't7', 't6']);
   assert.equal(store.traces({ limit: 10, cursor: page.next }).traces.length, 6);
@@ -97,6 +102,8 @@ test('many at once, ranked, looped over, and taken away', async (t) => {
   const [quality, latency] = store.summaries('p', ['quality_x', 'latency_ms'], { version: v });
   assert.deepEqual([quality.n, quality.max, latency.n, latency.missing], [2500, 99, 0, 2500]);
   assert.throws(() => store.logMany([{ version: v, traceId: 'new' }, { version: v, traceId: 't1' }]), code('trace-exists', 'already-exists'));
+  assert.throws(() => store.logMany([{ version: v, traceId: 'new' }, { version: v, traceId: 't1' }]), /in=`calls\[1\]`$/);
+  assert.throws(() => store.scoreMany([{ traceId: 'none', metric: 'quality_x', value: 1 }]), /in=`scores\[0\]`$/);
   assert.throws(() => store.trace('new'), code('trace-not-found', 'not-found'));
   assert.deepEqual(store.prune({ before: new Date(noon + 2_000_000), prompt: 'p' }), { traces: 2000, scores: 2001, kept: {} });
   assert.equal([...store.iterTraces()].length, 500);

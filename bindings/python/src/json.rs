@@ -3,11 +3,15 @@
 //! What JSON can't hold is refused here with the place where it stands. NaN and Infinity are written as such
 //! where the core has a better word for them.
 
+use std::cell::RefCell;
+use std::fmt;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::errors::invalid_json;
@@ -198,11 +202,124 @@ fn write_all<'py>(
 
 /// What the core answers, as Python's own objects. It can't be deeper than what the core took, and a little.
 pub(crate) fn read<'py>(py: Python<'py>, text: &str, root: &str) -> PyResult<Bound<'py, PyAny>> {
+    let names = RefCell::new([const { None }; NAMES]);
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit();
-    let value =
-        Value::deserialize(&mut reader).map_err(|e| invalid_json(py, e.to_string(), root.to_owned()))?;
-    to_python(py, &value)
+    Reader { py, names: &names }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|e| invalid_json(py, e.to_string(), root.to_owned()))
+}
+
+/// So many names of members are remembered while an answer is read: most come again and again.
+const NAMES: usize = 64;
+
+/// Makes Python's objects as the text is read, without a value of ours in between.
+#[derive(Clone, Copy)]
+struct Reader<'a, 'py> {
+    py: Python<'py>,
+    names: &'a RefCell<[Option<(String, Bound<'py, PyString>)>; NAMES]>,
+}
+
+impl<'py> Reader<'_, 'py> {
+    fn name(&self, name: &str) -> Bound<'py, PyString> {
+        let place = name.bytes().fold(name.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let mut names = self.names.borrow_mut();
+        match &mut names[place % NAMES] {
+            Some((known, object)) if known == name => object.clone(),
+            other => {
+                let object = PyString::new(self.py, name);
+                *other = Some((name.to_owned(), object.clone()));
+                object
+            }
+        }
+    }
+
+    fn object<T, E: serde::de::Error>(
+        &self,
+        object: PyResult<Bound<'py, T>>,
+    ) -> Result<Bound<'py, PyAny>, E> {
+        object.map(Bound::into_any).map_err(E::custom)
+    }
+}
+
+impl<'de, 'py> DeserializeSeed<'de> for Reader<'_, 'py> {
+    type Value = Bound<'py, PyAny>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, 'py> Visitor<'de> for Reader<'_, 'py> {
+    type Value = Bound<'py, PyAny>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        Ok(self.py.None().into_bound(self.py))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, yes: bool) -> Result<Self::Value, E> {
+        self.object(yes.into_bound_py_any(self.py))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        self.object(number.into_bound_py_any(self.py))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.object(number.into_bound_py_any(self.py))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        self.object(number.into_bound_py_any(self.py))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(PyString::new(self.py, text).into_any())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let list = PyList::empty(self.py);
+        while let Some(element) = elements.next_element_seed(self)? {
+            list.append(element).map_err(A::Error::custom)?;
+        }
+        Ok(list.into_any())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let dict = PyDict::new(self.py);
+        while let Some(name) = members.next_key_seed(Name(self))? {
+            dict.set_item(name, members.next_value_seed(self)?).map_err(A::Error::custom)?;
+        }
+        Ok(dict.into_any())
+    }
+}
+
+/// The name of a member.
+struct Name<'a, 'py>(Reader<'a, 'py>);
+
+impl<'de, 'py> DeserializeSeed<'de> for Name<'_, 'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de, 'py> Visitor<'de> for Name<'_, 'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.name(name))
+    }
 }
 
 /// A JSON value as Python's own objects, new ones at every call.

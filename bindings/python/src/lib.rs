@@ -9,6 +9,7 @@ mod errors;
 mod fastcall;
 mod json;
 mod record;
+mod records;
 mod store;
 mod table;
 mod version;
@@ -40,6 +41,8 @@ mod _native {
 
     #[pymodule_export]
     use super::doctor;
+    #[pymodule_export]
+    use super::records::records;
     #[pymodule_export]
     use super::run_case;
     #[pymodule_export]

@@ -21,6 +21,29 @@ from trialplate import (
 
 
 class Datasets(StoreTest):
+    def test_pages(self):
+        ds = self.store.dataset("golden")
+        with self.fails("dataset-not-found", NotFoundError):
+            next(ds.iter_items())
+        ds.add({"key": f"k{i:03}", "input": {"n": i, "text": "é\n\"" * i}, "expected": i / 7} for i in range(25))
+        keys = [f"k{i:03}" for i in range(25)]
+        self.assertEqual(ds.keys(), keys)
+        self.assertEqual(ds.keys(after="k003", limit=2), ["k004", "k005"])
+        self.assertEqual([i.key for i in ds.items(after="k022", limit=9)], ["k023", "k024"])
+        for page in (1, 7, 25, 1000):
+            found = list(ds.iter_items(page=page))
+            self.assertEqual(found, ds.items())
+        self.assertEqual([(i.input, i.expected) for i in found], [({"n": i, "text": "é\n\"" * i}, i / 7) for i in range(25)])
+        # One version from beginning to end, whatever is changed meanwhile.
+        half = ds.iter_items(page=10)
+        first = [next(half) for _ in range(10)]
+        ds.archive(keys[10:])
+        ds.add([{"key": "k001x", "input": 1}])
+        self.assertEqual([i.key for i in [*first, *half]], keys)
+        self.assertEqual([i.key for i in ds.at(1).iter_items(page=4)], keys)
+        self.assertEqual(list(ds.at(0).iter_items()), [])
+        self.assertEqual(len(list(ds)), 11)
+
     def test_versions(self):
         ds = self.store.dataset("golden")
         self.assertEqual((ds.version, len(ds), list(ds)), (0, 0, []))

@@ -240,3 +240,28 @@ class Many(StoreTest):
         with self.assertRaises(AlreadyExistsError):
             self.store.log_many(({"trace_id": f"t{min(i, 10_000)}"} for i in range(10_002)), version=v)
         self.assertEqual(sum(1 for _ in self.store.iter_traces()), 10_000)
+
+    def test_what_is_wrong_in_a_batch_is_named(self):
+        v = self.store.publish("p", "Say {{x}}")
+        with self.assertRaisesRegex(AlreadyExistsError, r"in=`calls\[2\]`$"):
+            self.store.log_many(({"trace_id": id} for id in ["a", "b", "a"]), version=v)
+        # Counted on over the batches that are sent.
+        with self.assertRaisesRegex(AlreadyExistsError, r"in=`calls\[10001\]`$"):
+            self.store.log_many(({"trace_id": f"t{min(i, 10_000)}"} for i in range(10_003)), version=v)
+        scores = ({"trace_id": f"t{i}", "metric": "quality", "value": 1} for i in range(10_001))
+        with self.assertRaisesRegex(NotFoundError, r"in=`scores\[10000\]`$"):
+            self.store.score_many(scores)
+        with self.assertRaisesRegex(InvalidError, r"in=`scores\[1\]`$"):
+            self.store.score_many([{"trace_id": "t1", "metric": "m", "value": 1}, {"trace_id": "t1"}])
+
+    def test_by_several(self):
+        v = self.store.publish("p", "Say {{x}}")
+        for i in range(4):
+            at = NOON + timedelta(days=i // 2)
+            self.store.log(v, trace_id=f"t{i}", at=at, latency_ms=i, variant="ab"[i % 2])
+        found = self.store.summary("p", "latency_ms", by=["variant", "version"])
+        self.assertEqual((found.by, [(g.group, g.mean) for g in found.groups]), (["variant", "version"], [(["a", 1], 1), (["b", 1], 2)]))
+        same = self.store.summary("p", "latency_ms", by=("version",))
+        self.assertEqual(same, self.store.summary("p", "latency_ms", by="version"))
+        with self.assertRaises(InvalidError):
+            self.store.summary("p", "latency_ms", by=["day", "day"])

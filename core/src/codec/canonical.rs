@@ -27,6 +27,28 @@ pub(crate) fn to_canonical(value: &Value) -> Result<String> {
     Ok(out)
 }
 
+/// The canonical text of an object with these members, which come in the order of their ASCII names.
+///
+/// # Errors
+/// As [`to_canonical`].
+pub(crate) fn object_to_canonical(members: &[(&'static str, &Value)]) -> Result<String> {
+    debug_assert!(members.is_sorted_by(|a, b| a.0 < b.0) && members.iter().all(|(name, _)| name.is_ascii()));
+    let mut out = String::with_capacity(512);
+    let mut path = Vec::new();
+    let mut between = '{';
+    for (name, member) in members {
+        out.push(between);
+        between = ',';
+        write_string(name, &mut out);
+        out.push(':');
+        path.push(Step::Member(name));
+        write(member, &mut out, &mut path)?;
+        path.pop();
+    }
+    out.push_str(if members.is_empty() { "{}" } else { "}" });
+    Ok(out)
+}
+
 /// The text that stands for a value in a rendered prompt: null is empty, text is itself, anything else its
 /// canonical JSON.
 pub(crate) fn value_text(value: &Value) -> Result<Cow<'_, str>> {
@@ -36,6 +58,9 @@ pub(crate) fn value_text(value: &Value) -> Result<Cow<'_, str>> {
         other => to_canonical(other).map(Cow::Owned),
     }
 }
+
+/// So many bytes are looked at together, which processors do at once.
+const BLOCK: usize = 32;
 
 /// One step on the way from the root to a value, for the error message.
 enum Step<'a> {
@@ -118,6 +143,25 @@ fn write_number(number: &Number, out: &mut String, path: &[Step<'_>]) -> Result<
     Ok(())
 }
 
+/// Where the text ends whose first byte is at `at`: at its closing quote, or behind the last byte.
+fn closing_quote(bytes: &[u8], mut at: usize) -> usize {
+    let marks = |byte: &u8| (*byte == b'"') | (*byte == b'\\');
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        // Most of a text is neither, and a block of it is looked at at once.
+        let block = &rest[..rest.len().min(BLOCK)];
+        if !block.iter().fold(false, |found, byte| found | marks(byte)) {
+            at += block.len();
+            continue;
+        }
+        at += block.iter().position(marks).unwrap_or_default();
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    at
+}
+
 /// An integer in a JSON text that no double holds and that a reader would round without a word, if there is one.
 ///
 /// `serde_json` reads integers up to 64 bits exactly (and [`to_canonical`] judges those), longer ones as doubles.
@@ -126,13 +170,7 @@ pub(crate) fn rounded_integer(text: &str) -> Option<&str> {
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'"' => {
-                at += 1;
-                while at < bytes.len() && bytes[at] != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
-                }
-                at += 1;
-            }
+            b'"' => at = closing_quote(bytes, at + 1) + 1,
             b'-' | b'0'..=b'9' => {
                 let start = at;
                 let part = |b: &u8| matches!(b, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
@@ -156,9 +194,8 @@ pub(crate) fn rounded_integer(text: &str) -> Option<&str> {
     None
 }
 
-fn write_string(text: &str, out: &mut String) {
-    /// So many bytes are looked at together, which processors do at once.
-    const BLOCK: usize = 32;
+/// Writes a JSON string: what must be escaped is, and nothing else.
+pub(crate) fn write_string(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut plain = 0;
@@ -247,6 +284,20 @@ mod tests {
         ] {
             assert_eq!(canonical(input), expected, "{input}");
         }
+    }
+
+    #[test]
+    fn an_object_by_its_members_is_the_object() {
+        let (a, b) = (json!({"z": [1, "\n"], "a": null}), json!("é"));
+        assert_eq!(
+            object_to_canonical(&[("a", &a), ("b", &b)]).unwrap(),
+            to_canonical(&json!({"b": b, "a": a})).unwrap()
+        );
+        assert_eq!(object_to_canonical(&[]).unwrap(), "{}");
+        let error = object_to_canonical(&[("input", &json!([9007199254740993u64]))]).unwrap_err();
+        assert!(error.to_string().contains("at=`$.input[0]`"), "{error}");
+        let deep = (0..120).fold(json!(1), |v, _| json!([v]));
+        assert_eq!(object_to_canonical(&[("a", &deep)]).is_ok(), to_canonical(&json!({"a": deep})).is_ok(),);
     }
 
     #[test]

@@ -141,11 +141,22 @@ impl Object {
     /// # Errors
     /// `invalid-json` if the value has no canonical text.
     pub(crate) fn new(domain: Domain, value: &Value) -> Result<Object> {
-        let text = to_canonical(value)?;
-        let mut bytes = Vec::with_capacity(text.len() + 1);
+        Ok(Object::of_text(domain, &to_canonical(value)?))
+    }
+
+    /// The object of a text that is canonical already.
+    pub(crate) fn of_text(domain: Domain, canonical: &str) -> Object {
+        let mut bytes = Vec::with_capacity(canonical.len() + 1);
         bytes.push(domain.byte());
-        bytes.extend_from_slice(text.as_bytes());
-        Ok(Object { id: id_of_text(domain, &text), bytes })
+        bytes.extend_from_slice(canonical.as_bytes());
+        Object { id: id_of_text(domain, canonical), bytes }
+    }
+
+    /// The text in stored bytes, if they are of that domain and are what their id says.
+    pub(crate) fn text<'a>(domain: Domain, id: &ContentId, bytes: &'a [u8]) -> Option<&'a str> {
+        let (&byte, text) = bytes.split_first()?;
+        let text = std::str::from_utf8(text).ok()?;
+        (byte == domain.byte() && id_of_text(domain, text) == *id).then_some(text)
     }
 
     /// The object, unless it is larger than the 8 MiB that are read whole wherever it is needed.
@@ -205,6 +216,11 @@ mod tests {
         let mut forged = object.bytes.clone();
         *forged.last_mut().unwrap() = b']';
         assert_ne!(Object::id_of_bytes(&forged), Some(object.id));
+        let text = |domain, bytes| Object::text(domain, &object.id, bytes);
+        assert_eq!(text(Domain::Item, &object.bytes), Some(r#"{"a":[true,null],"b":1}"#));
+        assert_eq!(text(Domain::Item, &forged), None);
+        assert_eq!(text(Domain::Gate, &object.bytes), None);
+        assert_eq!(text(Domain::Item, &[]), None);
     }
 
     #[test]

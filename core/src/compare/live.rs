@@ -2,10 +2,11 @@
 
 mod many;
 mod pile;
+mod several;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::model::name::{Label, MetricName, PromptName};
@@ -20,7 +21,7 @@ use pile::{Groups, Pile, Scale, Unit, unit};
 const BINS: usize = 20;
 const ALPHA: f64 = 0.05;
 
-/// What traces are grouped by.
+/// What traces are grouped by: one of these, or several at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -37,6 +38,20 @@ pub enum GroupBy {
     Stratum,
     /// Where the scores come from: a trace is in the group of each source that scored it.
     Source,
+}
+
+impl GroupBy {
+    /// Its name, as verbs take it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            GroupBy::Version => "version",
+            GroupBy::Day => "day",
+            GroupBy::Label => "label",
+            GroupBy::Variant => "variant",
+            GroupBy::Stratum => "stratum",
+            GroupBy::Source => "source",
+        }
+    }
 }
 
 impl std::str::FromStr for GroupBy {
@@ -69,6 +84,8 @@ pub enum Group {
     Version(u32),
     /// A day (`2026-11-23`), a label, a variant, a stratum, a source.
     Name(String),
+    /// By several at once: the name by each of them, in the order that was asked for.
+    Several(Vec<Group>),
 }
 
 /// How often values fall into each of 20 bins of equal width; the last one includes its upper end.
@@ -148,8 +165,9 @@ pub struct LiveSummary {
     pub direction: Option<Direction>,
     /// The source whose scores alone were read, if one was named.
     pub source: Option<ScoreSource>,
-    /// What the groups are made by.
-    pub by: Option<GroupBy>,
+    /// What the groups are made by, in the order that was asked for. As JSON null, one name, or a list of several.
+    #[serde(serialize_with = "none_one_or_several")]
+    pub by: Vec<GroupBy>,
     /// All of them together.
     #[serde(flatten)]
     pub figures: LiveFigures,
@@ -164,7 +182,7 @@ pub(crate) struct Question {
     pub(crate) metric: MetricName,
     pub(crate) config: Option<ScoreConfig>,
     pub(crate) source: Option<ScoreSource>,
-    pub(crate) by: Option<GroupBy>,
+    pub(crate) by: Vec<GroupBy>,
     /// The prompt's labels and the versions they point to now.
     pub(crate) labels: BTreeMap<Label, u32>,
 }
@@ -173,10 +191,10 @@ impl Question {
     /// What has to be read of the calls.
     pub(crate) fn needs(&self) -> Needs {
         Needs {
-            at: self.by == Some(GroupBy::Day),
+            at: self.by.contains(&GroupBy::Day),
             experiments: false,
-            variants: self.by == Some(GroupBy::Variant),
-            strata: self.by == Some(GroupBy::Stratum),
+            variants: self.by.contains(&GroupBy::Variant),
+            strata: self.by.contains(&GroupBy::Stratum),
             figures: Figure::of(self.metric.as_str()).is_some(),
         }
     }
@@ -190,6 +208,15 @@ impl Question {
             Some((low, high)) => Some(Scale { low, high, declared: true }),
             None => observed.map(|(low, high)| Scale { low, high, declared: false }),
         }
+    }
+}
+
+/// One grouping is what it was before there could be several.
+fn none_one_or_several<S: Serializer>(by: &[GroupBy], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    match by {
+        [] => serializer.serialize_none(),
+        [one] => one.serialize(serializer),
+        several => several.serialize(serializer),
     }
 }
 
@@ -239,7 +266,7 @@ pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) 
     let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let scale = question.scale(observed);
     let names = marks.map_or(&[][..], |marks| &marks.categories);
-    let keep_empty = question.by == Some(GroupBy::Label);
+    let keep_empty = question.by == [GroupBy::Label];
     let mut made = Vec::new();
     for (group, pile) in groups.names.into_iter().zip(piles) {
         if pile.traces > 0 || keep_empty {
@@ -287,12 +314,14 @@ fn pile_marks(
             all.keep(unit);
         }
         all.name(of_row);
-        if question.by == Some(GroupBy::Source) {
+        if groups.by_source {
             for (source, mark) in marks.sources[from..next].iter().zip(&marks.values[from..next]) {
                 if wanted(*source) {
-                    let pile = &mut piles[*source as usize];
-                    pile.add(self::unit(std::slice::from_ref(mark)));
-                    pile.name(std::slice::from_ref(mark));
+                    groups.each(row, version, |group| {
+                        let pile = &mut piles[group * ScoreSource::ALL.len() + *source as usize];
+                        pile.add(self::unit(std::slice::from_ref(mark)));
+                        pile.name(std::slice::from_ref(mark));
+                    });
                 }
             }
         } else {

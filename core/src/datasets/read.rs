@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{DatasetRecord, DatasetVersionRecord, ItemRecord};
+use crate::codec::canonical::write_string;
 use crate::codec::hash::{Domain, Hasher, Object};
 use crate::codec::record::decode;
 use crate::error::{Error, Result};
 use crate::model::dataset::{DatasetDiff, DatasetVersion, Item, ItemContent};
 use crate::model::id::ContentId;
 use crate::model::name::{DatasetName, ItemKey};
-use crate::storage::keys::Fields;
+use crate::storage::keys::{Fields, after_prefix};
 use crate::storage::kv::{Flow, Order, Read, Space, last_below, scan_prefix};
 use crate::storage::layout;
 
@@ -71,36 +72,84 @@ pub(crate) fn datasets(tx: &dyn Read) -> Result<Vec<DatasetVersion>> {
     names.iter().map(|name| version(tx, name, None)).collect()
 }
 
+/// Which items of a version: those behind a key, in the order of the keys, and at most so many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page<'a> {
+    pub(crate) after: Option<&'a ItemKey>,
+    pub(crate) limit: usize,
+}
+
+impl Page<'_> {
+    /// All of them.
+    pub(crate) const ALL: Page<'static> = Page { after: None, limit: usize::MAX };
+}
+
 /// What a version holds: item ids by key. Version 0 holds nothing.
 pub(crate) fn index(
     tx: &(impl Read + ?Sized),
     name: &DatasetName,
     number: u32,
 ) -> Result<BTreeMap<ItemKey, ContentId>> {
-    let mut index = BTreeMap::new();
+    Ok(listed(tx, name, number, Page::ALL)?.into_iter().collect())
+}
+
+/// Keys and item ids of a page, in the order of the keys.
+pub(crate) fn listed(
+    tx: &(impl Read + ?Sized),
+    name: &DatasetName,
+    number: u32,
+    page: Page<'_>,
+) -> Result<Vec<(ItemKey, ContentId)>> {
+    let mut listed: Vec<(ItemKey, ContentId)> = Vec::new();
     let damaged =
         || Error::DamagedRecord { record: "dataset item", reason: "its key is malformed".to_owned() };
+    let all = layout::items(name.as_str());
+    let low = match page.after {
+        Some(key) => after_prefix(layout::item_history(name.as_str(), key.as_str()).bytes()),
+        None => all.bytes().to_vec(),
+    };
     // Entries of one item stand in the order of the versions, so the last one that is not too new wins.
-    scan_prefix(
-        tx,
-        Space::Refs,
-        layout::items(name.as_str()).bytes(),
-        Order::Ascending,
-        &mut |key, value| {
-            let mut fields = Fields::of(key);
-            let entry = fields.text().and_then(|_| fields.text()).zip(fields.u32());
-            let (item, since) = entry.ok_or_else(damaged)?;
-            if since <= number {
-                let item: ItemKey = item.parse().map_err(|_| damaged())?;
-                match decode::<ItemRecord>(value)?.item {
-                    Some(id) => index.insert(item, id),
-                    None => index.remove(&item),
-                };
-            }
-            Ok(Flow::Continue)
-        },
-    )?;
-    Ok(index)
+    tx.scan(Space::Refs, &low, &after_prefix(all.bytes()), Order::Ascending, &mut |key, value| {
+        let mut fields = Fields::behind(key, &all);
+        let (item, since) = fields.text().zip(fields.u32()).ok_or_else(damaged)?;
+        if since > number {
+            return Ok(Flow::Continue);
+        }
+        let item: ItemKey = item.parse().map_err(|_| damaged())?;
+        let known = listed.last().is_some_and(|(last, _)| *last == item);
+        if !known && listed.len() >= page.limit {
+            return Ok(Flow::Stop);
+        }
+        if known {
+            listed.pop();
+        }
+        if let Some(id) = decode::<ItemRecord>(value)?.item {
+            listed.push((item, id));
+        }
+        Ok(Flow::Continue)
+    })?;
+    Ok(listed)
+}
+
+/// The number of a version that is there: the newest if none is named, and 0 for the empty one.
+fn number(tx: &(impl Read + ?Sized), name: &DatasetName, number: Option<u32>) -> Result<u32> {
+    let newest = version(tx, name, None)?.version;
+    match number {
+        Some(0) => Ok(0),
+        Some(number) => Ok(version(tx, name, Some(number))?.version),
+        None => Ok(newest),
+    }
+}
+
+/// The keys of a page of a version's items, in their order.
+pub(crate) fn keys(
+    tx: &(impl Read + ?Sized),
+    name: &DatasetName,
+    version: Option<u32>,
+    page: Page<'_>,
+) -> Result<Vec<ItemKey>> {
+    let number = number(tx, name, version)?;
+    Ok(listed(tx, name, number, page)?.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The id of one item in a version, if it holds it.
@@ -128,27 +177,82 @@ pub(crate) fn root(index: &BTreeMap<ItemKey, ContentId>) -> ContentId {
     hasher.finish()
 }
 
-/// An item's content.
-pub(crate) fn item(tx: &(impl Read + ?Sized), key: ItemKey, id: ContentId) -> Result<Item> {
+fn damaged(reason: String) -> Error {
+    Error::DamagedRecord { record: "dataset item", reason }
+}
+
+/// Calls `f` with an item's content: the canonical JSON text that its id is the id of.
+fn with_content<T>(
+    tx: &(impl Read + ?Sized),
+    key: &ItemKey,
+    id: &ContentId,
+    f: impl FnOnce(&str) -> Result<T>,
+) -> Result<T> {
     let Some(bytes) = tx.get(Space::Objects, id.as_bytes())? else {
-        let reason = format!("item {key} names {id}, which is not there");
-        return Err(Error::DamagedRecord { record: "dataset item", reason });
+        return Err(damaged(format!("item {key} names {id}, which is not there")));
     };
-    let content = serde_json::from_value(Object::value(&bytes)?)
-        .map_err(|e| Error::DamagedRecord { record: "dataset item", reason: e.to_string() })?;
+    match Object::text(Domain::Item, id, &bytes) {
+        Some(text) => f(text),
+        None => Err(damaged(format!("the content of item {key} is not what its id {id} says"))),
+    }
+}
+
+/// An item with its content.
+pub(crate) fn item(tx: &(impl Read + ?Sized), key: ItemKey, id: ContentId) -> Result<Item> {
+    let content = with_content(tx, &key, &id, |text| {
+        serde_json::from_str(text).map_err(|e| damaged(format!("item {key}: {e}")))
+    })?;
     let ItemContent { expected, input, metadata, source_trace, stratum } = content;
     Ok(Item { key, id, input, expected, metadata, stratum, source_trace })
 }
 
 /// The items of a version, in the order of their keys.
-pub(crate) fn items(tx: &(impl Read + ?Sized), name: &DatasetName, number: Option<u32>) -> Result<Vec<Item>> {
-    let newest = version(tx, name, None)?.version;
-    let number = match number {
-        Some(0) => 0,
-        Some(number) => version(tx, name, Some(number))?.version,
-        None => newest,
-    };
-    index(tx, name, number)?.into_iter().map(|(key, id)| item(tx, key, id)).collect()
+pub(crate) fn items(
+    tx: &(impl Read + ?Sized),
+    name: &DatasetName,
+    version: Option<u32>,
+) -> Result<Vec<Item>> {
+    page(tx, name, version, Page::ALL)
+}
+
+/// A page of a version's items, in the order of their keys.
+pub(crate) fn page(
+    tx: &(impl Read + ?Sized),
+    name: &DatasetName,
+    version: Option<u32>,
+    page: Page<'_>,
+) -> Result<Vec<Item>> {
+    let number = number(tx, name, version)?;
+    listed(tx, name, number, page)?.into_iter().map(|(key, id)| item(tx, key, id)).collect()
+}
+
+/// A page of a version's items as the JSON text of a list: what they are stored as is not read to be written again.
+pub(crate) fn page_text(
+    tx: &(impl Read + ?Sized),
+    name: &DatasetName,
+    version: Option<u32>,
+    page: Page<'_>,
+) -> Result<String> {
+    let number = number(tx, name, version)?;
+    let mut out = String::from("[");
+    for (key, id) in listed(tx, name, number, page)? {
+        with_content(tx, &key, &id, |text| {
+            let members = text.strip_prefix('{').filter(|members| members.starts_with("\"expected\":"));
+            let members = members.ok_or_else(|| damaged(format!("item {key} has no content")))?;
+            if out.len() > 1 {
+                out.push(',');
+            }
+            out.push_str("{\"id\":\"");
+            out.push_str(&id.to_string());
+            out.push_str("\",\"key\":");
+            write_string(key.as_str(), &mut out);
+            out.push(',');
+            out.push_str(members);
+            Ok(())
+        })?;
+    }
+    out.push(']');
+    Ok(out)
 }
 
 /// What lies between two versions. Version 0 is the empty dataset.

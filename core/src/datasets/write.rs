@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::read::{head, index, root, version};
 use super::{DatasetRecord, DatasetVersionRecord, ItemRecord};
-use crate::codec::canonical::to_canonical;
+use crate::codec::canonical::{object_to_canonical, to_canonical};
 use crate::codec::hash::{Domain, Object};
 use crate::codec::record::encode;
 use crate::error::{Error, Result};
-use crate::model::dataset::{DatasetVersion, ItemContent, NewItem};
+use crate::model::dataset::{DatasetVersion, NewItem};
 use crate::model::name::{DatasetName, ItemKey};
 use crate::model::schema::JsonSchema;
 use crate::storage::kv::{Read, Space, Write};
@@ -30,22 +30,16 @@ impl Draft {
         let mut seen = BTreeSet::new();
         let mut out = Vec::with_capacity(items.len());
         for (position, item) in items.into_iter().enumerate() {
-            let content = ItemContent {
-                expected: item.expected.clone(),
-                input: item.input.clone(),
-                metadata: item.metadata.clone(),
-                source_trace: item.source_trace.clone(),
-                stratum: item.stratum.clone(),
+            let refuse = |reason: String| {
+                let key = item.key.clone().unwrap_or_else(|| format!("#{position}"));
+                Error::InvalidItem { key, reason }
             };
-            let named = item.key.clone().unwrap_or_else(|| format!("#{position}"));
-            let refuse = |reason: String| Error::InvalidItem { key: named.clone(), reason };
             if item.stratum.as_deref().is_some_and(|s| s.trim() != s || s.is_empty()) {
                 return Err(refuse(
                     "a stratum is a name without white space at either end, or absent".to_owned(),
                 ));
             }
-            let value = serde_json::to_value(content).map_err(|e| refuse(e.to_string()))?;
-            let object = Object::new(Domain::Item, &value).map_err(|e| refuse(e.to_string()))?;
+            let object = content(&item).map_err(|e| refuse(e.to_string()))?;
             if object.bytes.len() > MAX_ITEM {
                 let bytes = object.bytes.len() as u64;
                 return Err(Error::TooLarge { what: "a dataset item", bytes, limit: MAX_ITEM as u64 });
@@ -76,6 +70,19 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// An item's content as it is stored, which its id is made of.
+fn content(item: &NewItem) -> Result<Object> {
+    let name = |name: &Option<String>| name.clone().map_or(Value::Null, Value::String);
+    let text = object_to_canonical(&[
+        ("expected", &item.expected),
+        ("input", &item.input),
+        ("metadata", &item.metadata),
+        ("source_trace", &name(&item.source_trace)),
+        ("stratum", &name(&item.stratum)),
+    ])?;
+    Ok(Object::of_text(Domain::Item, &text))
 }
 
 fn parse_schema(text: &str) -> Result<JsonSchema> {

@@ -32,7 +32,7 @@ pub struct NewItem {
 }
 
 /// An item's content: what its id is made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct ItemContent {
     pub(crate) expected: Value,
     pub(crate) input: Value,

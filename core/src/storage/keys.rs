@@ -11,7 +11,9 @@ pub(crate) struct Key(Vec<u8>);
 impl Key {
     /// Begins a key of the kind `tag`.
     pub(crate) fn new(tag: u8) -> Key {
-        Key(vec![tag])
+        let mut bytes = Vec::with_capacity(48);
+        bytes.push(tag);
+        Key(bytes)
     }
 
     /// Begins a key beside an object: with the object's id, so that it lies on the object's page.
@@ -65,6 +67,11 @@ impl<'a> Fields<'a> {
     /// The fields behind the tag. `None` from any call below means that the key was not built by [`Key`].
     pub(crate) fn of(key: &'a [u8]) -> Fields<'a> {
         Fields(key.get(1..).unwrap_or_default())
+    }
+
+    /// The fields behind those that `prefix` has.
+    pub(crate) fn behind(key: &'a [u8], prefix: &Key) -> Fields<'a> {
+        Fields(key.get(prefix.bytes().len()..).unwrap_or_default())
     }
 
     pub(crate) fn text(&mut self) -> Option<String> {

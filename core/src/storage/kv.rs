@@ -55,6 +55,12 @@ pub(crate) trait Read {
 /// A transaction that may change the state. Dropped without a commit it leaves nothing behind.
 pub(crate) trait Write: Read {
     fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<()>;
+
+    /// Puts many entries at once, in the ascending order of their keys, each of which comes once.
+    fn put_sorted(&mut self, space: Space, entries: Vec<(Vec<u8>, Vec<u8>)>) -> Result<()> {
+        entries.iter().try_for_each(|(key, value)| self.put(space, key, value))
+    }
+
     fn delete(&mut self, space: Space, key: &[u8]) -> Result<()>;
 }
 

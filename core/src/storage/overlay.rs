@@ -37,12 +37,14 @@ impl Pending {
 
     pub(super) fn apply(self, tx: &mut impl Write) -> Result<()> {
         for (space, changes) in Space::ALL.into_iter().zip(self.changes) {
+            let mut puts = Vec::new();
             for (key, value) in changes {
                 match value {
-                    Some(value) => tx.put(space, &key, &value)?,
+                    Some(value) => puts.push((key, value)),
                     None => tx.delete(space, &key)?,
                 }
             }
+            tx.put_sorted(space, puts)?;
         }
         Ok(())
     }

@@ -4,10 +4,11 @@ use super::kv::{Flow, Order, Read, Space, Visit, Write};
 use super::trouble::Place;
 use crate::error::Result;
 use redb::{
-    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, StorageError, Table, TableDefinition,
-    TableError, WriteTransaction,
+    AccessGuard, CursorError, ReadOnlyTable, ReadTransaction, ReadableTable, StorageError, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 use std::cell::OnceCell;
+use std::ops::Bound;
 
 type Bytes = &'static [u8];
 
@@ -137,9 +138,55 @@ impl Write for WriteTables<'_> {
         self.change(space, |table| table.insert(key, value).map(drop))
     }
 
+    fn put_sorted(&mut self, space: Space, entries: Vec<(Vec<u8>, Vec<u8>)>) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.change(space, |table| put_sorted(table, &entries))
+    }
+
     fn delete(&mut self, space: Space, key: &[u8]) -> Result<()> {
         self.change(space, |table| table.remove(key).map(drop))
     }
+}
+
+/// Fewer entries are put one by one.
+const RUN: usize = if cfg!(test) { 3 } else { 16 };
+
+/// Entries that no key of the table lies between go in as a run: their pages are made once, and full. To put one by one
+/// makes a page anew for each entry, and leaves pages half full wherever it is not at the end of the table.
+fn put_sorted(
+    table: &mut Table<'_, Bytes, Bytes>,
+    entries: &[(Vec<u8>, Vec<u8>)],
+) -> Result<(), StorageError> {
+    let mut rest = entries;
+    while let [(first, _), ..] = rest
+        && rest.len() >= RUN
+    {
+        let mut cursor = table.lower_bound_mut(Bound::Included(first.as_slice()))?;
+        let mut run = 0;
+        for (key, value) in rest {
+            match cursor.insert_before(key.as_slice(), value.as_slice()) {
+                Ok(()) => run += 1,
+                // A key of the table is next, or is this one.
+                Err(CursorError::UnorderedKey) => break,
+                Err(CursorError::Storage(error)) => return Err(error),
+                // The engine may learn to say more.
+                Err(_) => return Err(StorageError::Corrupted("a cursor failed".to_owned())),
+            }
+        }
+        cursor.close()?;
+        rest = &rest[run..];
+        if run < RUN {
+            // The keys of the table lie close: as many one by one, before a run is looked for again.
+            let (single, others) = rest.split_at(rest.len().min(RUN));
+            for (key, value) in single {
+                table.insert(key.as_slice(), value.as_slice())?;
+            }
+            rest = others;
+        }
+    }
+    rest.iter().try_for_each(|(key, value)| table.insert(key.as_slice(), value.as_slice()).map(drop))
 }
 
 type Entry<'a> = (AccessGuard<'a, Bytes>, AccessGuard<'a, Bytes>);

@@ -19,6 +19,7 @@ use crate::model::version::PromptVersion;
 mod args;
 mod calibrate;
 mod canaries;
+mod datasets;
 mod experiments;
 mod traces;
 mod verbs;
@@ -33,8 +34,7 @@ impl Store {
     /// is no JSON, `too-large` for arguments of more than 1 GiB, and the verb's own errors.
     pub fn call(&self, verb: &str, arguments: &str) -> Result<String> {
         let arguments = parse(verb, arguments)?;
-        let result = verbs::dispatch(self, verb, arguments)?;
-        Ok(result.to_string())
+        verbs::dispatch(self, verb, arguments)
     }
 
     /// Calls `publish` or `get` with its arguments as a JSON object, and returns the version itself: for bindings

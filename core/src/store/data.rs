@@ -7,9 +7,10 @@ use crate::datasets::write::{DatasetSchemas, Draft};
 use crate::datasets::{read, write};
 use crate::error::Result;
 use crate::model::dataset::{DatasetDiff, DatasetVersion, Item, NewItem};
-use crate::model::name::{DatasetName, MetricName};
+use crate::model::name::{DatasetName, ItemKey, MetricName};
 use crate::model::score::ScoreConfig;
 use crate::runs::metrics;
+use crate::storage::kv::Read;
 
 impl Store {
     /// The newest version of every dataset, in the order of their names.
@@ -65,8 +66,62 @@ impl Store {
     /// # Errors
     /// `dataset-not-found`, `dataset-version-not-found`.
     pub fn dataset_items(&self, name: &str, version: Option<u32>) -> Result<Vec<Item>> {
+        self.dataset_items_after(name, version, None, None)
+    }
+
+    /// At most `limit` items of a version behind the key `after`, in the order of their keys: a page of a dataset that
+    /// has many. The next page comes after the last key of this one; an empty one is the end. Pages of the newest
+    /// version change with it: name the version to read on in the same one.
+    ///
+    /// # Errors
+    /// `dataset-not-found`, `dataset-version-not-found`, `invalid-name`. `damaged-record` for an item whose content is
+    /// not what its id says.
+    pub fn dataset_items_after(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<Vec<Item>> {
+        self.paged(name, after, limit, |tx, name, page| read::page(tx, name, version, page))
+    }
+
+    /// As [`Store::dataset_items_after`], as the JSON text of a list.
+    pub(crate) fn dataset_items_text(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<String> {
+        self.paged(name, after, limit, |tx, name, page| read::page_text(tx, name, version, page))
+    }
+
+    /// The keys of a version's items, in their order: all of them, or a page as [`Store::dataset_items_after`] has it.
+    ///
+    /// # Errors
+    /// `dataset-not-found`, `dataset-version-not-found`, `invalid-name`.
+    pub fn dataset_keys(
+        &self,
+        name: &str,
+        version: Option<u32>,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<Vec<ItemKey>> {
+        self.paged(name, after, limit, |tx, name, page| read::keys(tx, name, version, page))
+    }
+
+    fn paged<T>(
+        &self,
+        name: &str,
+        after: Option<&str>,
+        limit: Option<usize>,
+        read: impl FnOnce(&dyn Read, &DatasetName, read::Page<'_>) -> Result<T>,
+    ) -> Result<T> {
         let name: DatasetName = name.parse()?;
-        self.read(|tx| read::items(tx, &name, version))
+        let after: Option<ItemKey> = after.map(str::parse).transpose()?;
+        let page = read::Page { after: after.as_ref(), limit: limit.unwrap_or(usize::MAX) };
+        self.read(|tx| read(tx, &name, page))
     }
 
     /// What lies between two versions of a dataset; version 0 is the empty one.

@@ -1,5 +1,7 @@
 //! The runs' verbs.
 
+use serde::Serialize;
+
 use super::{Store, guard};
 use crate::compare::options::{self, CompareOptions};
 use crate::compare::pair::{self, Comparison, Evidence};
@@ -12,6 +14,7 @@ use crate::model::name::{DatasetName, PromptName, RunName};
 use crate::model::run::{NewRow, Pending, Row, Run};
 use crate::model::selector::VersionRef;
 use crate::model::time::Timestamp;
+use crate::model::version::LabelMove;
 use crate::prompts::versions;
 use crate::runs::{lifecycle, metrics, rows};
 use crate::scorers::{self, Scorer};
@@ -40,6 +43,17 @@ impl Default for RunOptions {
 
 /// More trials than anybody pays for.
 const MAX_TRIALS: u32 = 10_000;
+
+/// A finished run, and what its finishing moved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FinishedRun {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// The labels that moved by themselves; none if it was finished before.
+    pub moves: Vec<LabelMove>,
+}
 
 impl Store {
     /// Starts a run of a version on a dataset, or resumes the unfinished one of the same name.
@@ -149,18 +163,17 @@ impl Store {
     /// Finishes a run: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing.
     ///
     /// # Atomicity
-    /// One transaction, in which the labels that move by themselves ([`Store::protect_auto`]) move as well.
+    /// One transaction, in which the labels that move by themselves ([`Store::protect_auto`]) move as well; the
+    /// result names them.
     ///
     /// # Errors
     /// `run-not-found`.
-    pub fn finish_run(&self, run: RunId) -> Result<Run> {
+    pub fn finish_run(&self, run: RunId) -> Result<FinishedRun> {
         self.write(move |tx, author| {
             let open = lifecycle::load(tx, &run)?.finished_at.is_none();
             let run = lifecycle::finish(tx, author, &run)?;
-            if open {
-                guard::after_run(tx, author, &run)?;
-            }
-            Ok(run)
+            let moves = if open { guard::after_run(tx, author, &run)? } else { Vec::new() };
+            Ok(FinishedRun { run, moves })
         })
     }
 

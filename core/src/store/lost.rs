@@ -142,6 +142,13 @@ fn named(
                 lost.unless(tx, refs, &layout::withdrawn(&run), || format!("the withdrawal of run {run}"))?;
             }
         }
+        "judge.calibrated" => {
+            let (metric, scorer) = (text("metric"), text("scorer"));
+            if let Ok(id) = scorer.parse::<ContentId>() {
+                let key = layout::calibration(metric, &id);
+                lost.unless(tx, refs, &key, || format!("the calibration of {metric:?} for judge {scorer}"))?;
+            }
+        }
         kind if kind.starts_with("canary.") => {
             let name = text("canary");
             lost.unless(tx, refs, &layout::canary(name), || format!("canary {name:?}"))?;

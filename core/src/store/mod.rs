@@ -31,7 +31,7 @@ pub use call::{VERBS, call_doctor};
 pub use canaries::NewCanary;
 pub use care::{Backup, Compacted, PartUse, RunUse, SpaceUse};
 pub use doctor::{Diagnosis, DoctorOptions, Finding, Left, Salvaged, doctor};
-pub use evaluate::RunOptions;
+pub use evaluate::{FinishedRun, RunOptions};
 pub use experiments::{ConcludeOptions, Conclusion, ExposeOptions};
 pub use guard::{Checked, PromoteOptions};
 pub use recorder::{Durability, RecorderStats, WhenFull};

@@ -8,6 +8,7 @@ use crate::model::dataset::NewItem;
 use crate::model::run::NewRow;
 use crate::model::selector::Selector;
 use crate::model::trace::NewTrace;
+use crate::storage::kv::{Flow, Order, Space};
 
 const NOON: i64 = 1_795_456_800_000_000;
 const HOUR: i64 = 3_600_000_000;
@@ -66,7 +67,7 @@ fn runs_are_listed_and_judged_in_the_order_in_which_they_were_started() {
         let run = store.start_run("p", &1.into(), "d", RunOptions::default()).unwrap();
         set_clock(hours - 1);
         store.record(run.id, "k", 1, NewRow { output: Some(json!(hours)), ..NewRow::default() }).unwrap();
-        let run = store.finish_run(run.id).unwrap();
+        let run = store.finish_run(run.id).unwrap().run;
         assert!(run.finished_at >= Some(run.started_at));
         started.push(run.id);
     }
@@ -99,4 +100,85 @@ fn traces_are_where_their_own_time_says() {
         assert_eq!(store.trace(id.as_str()).unwrap().output, Some(json!(hours)));
     }
     assert!(store.verify().unwrap().ok);
+}
+
+/// A calibration is held against the log: what became of it otherwise is named.
+#[test]
+fn a_damaged_calibration_is_named() {
+    let judged = || {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("store.tp")).unwrap();
+        store.publish("p", Content::text("text"), Default::default()).unwrap();
+        for i in 0..12 {
+            let id = format!("t{i}");
+            let call = |verb, arguments: serde_json::Value| store.call(verb, &arguments.to_string()).unwrap();
+            call("log", json!({"prompt": "p", "version": 1, "trace_id": id}));
+            let judge = json!({"name": "q", "kind": "judge", "config": {"model": "m"}});
+            call(
+                "score",
+                json!({"trace_id": id, "metric": "q", "value": i % 5, "source": "judge", "judge": judge}),
+            );
+            call("score", json!({"trace_id": id, "metric": "q", "value": i % 4, "source": "human"}));
+        }
+        store
+            .calibrate("q", CalibrateOptions { prompt: Some("p".to_owned()), ..Default::default() })
+            .unwrap();
+        store
+            .calibrate("q", CalibrateOptions { prompt: Some("p".to_owned()), ..Default::default() })
+            .unwrap();
+        (dir, store)
+    };
+    let (_dir, store) = judged();
+    let report = store.verify().unwrap();
+    assert_eq!((report.ok, report.calibrations), (true, 1), "{report:?}");
+    type Damage = fn(Vec<u8>) -> Option<Vec<u8>>;
+    let damages: [(Damage, &str); 3] = [
+        (|_| None, "is gone, but the log says it is there"),
+        (|bytes| Some(bytes[..bytes.len() - 1].to_vec()), "can't be read"),
+        (|bytes| Some(replaced(bytes, "\"units\":12", "\"units\":11")), "is not what the log says it is"),
+    ];
+    for (damage, said) in damages {
+        let (_dir, store) = judged();
+        store
+            .engine
+            .write(move |tx| {
+                let mut entry = None;
+                let prefix = crate::storage::layout::calibrations();
+                crate::storage::kv::scan_prefix(
+                    &*tx,
+                    Space::Refs,
+                    prefix.bytes(),
+                    Order::Ascending,
+                    &mut |k, v| {
+                        entry = Some((k.to_vec(), v.to_vec()));
+                        Ok(Flow::Continue)
+                    },
+                )?;
+                let (key, value) = entry.unwrap();
+                match damage(value.clone()) {
+                    Some(changed) => {
+                        assert_ne!(changed, value);
+                        tx.put(Space::Refs, &key, &changed)
+                    }
+                    None => tx.delete(Space::Refs, &key),
+                }
+            })
+            .unwrap();
+        let report = store.verify().unwrap();
+        assert!(!report.ok);
+        let broken = report.broken.unwrap();
+        assert!(
+            broken.starts_with("the calibration of q for judge b3:") && broken.contains(said),
+            "{broken}"
+        );
+    }
+}
+
+/// With one text in the place of another of the same length; what has none of it as it is.
+fn replaced(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    if let Some(at) = bytes.windows(from.len()).position(|part| part == from.as_bytes()) {
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
 }

@@ -91,8 +91,8 @@ pub struct TracePage {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LiveFilter {
-    /// What the groups are made by.
-    pub by: Option<GroupBy>,
+    /// What the groups are made by: nothing, one thing or several at once, each of them once.
+    pub by: Vec<GroupBy>,
     /// Of this version.
     pub version: Option<VersionRef>,
     /// Of this experiment.
@@ -224,10 +224,12 @@ impl Store {
     /// The metric is one that traces were scored under, or a figure of the trace itself: `latency_ms`, `cost_usd`,
     /// `tokens_in`, `tokens_out`. The unit is the trace: each source's newest score counts, and several sources are
     /// averaged, unless one is named. By label, a trace counts for the labels that point to its version now.
+    /// By several things at once, a group is named by each of them in turn, and is there if it has a trace.
     ///
     /// # Errors
     /// `prompt-not-found`, `version-not-found`; `metric-not-found` for a metric that is neither declared nor scored on
-    /// a trace of the prompt; `invalid-argument` if sources are asked of a figure, which has none.
+    /// a trace of the prompt; `invalid-argument` if sources are asked of a figure, which has none, and for the same
+    /// grouping twice.
     pub fn summary(&self, prompt: &str, metric: &str, filter: &LiveFilter) -> Result<LiveSummary> {
         let mut made = self.summaries(prompt, &[metric], filter)?;
         made.pop().ok_or_else(|| Error::MetricNotFound { metric: metric.to_owned() })

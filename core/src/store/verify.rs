@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Store;
+use crate::calibration::store as calibrations;
 use crate::codec::hash::Object;
 use crate::datasets::read as datasets;
 use crate::drift::{check as drift, store as canaries};
@@ -51,6 +52,8 @@ pub struct Report {
     pub runs: u64,
     /// Canaries whose histories are what the log says, and whose scores are those of their runs.
     pub canaries: u64,
+    /// Calibrations of judges that are what the log says.
+    pub calibrations: u64,
     /// Traces whose version is there, with the content that they name.
     pub traces: u64,
     /// Scores of traces that are there.
@@ -86,7 +89,8 @@ fn broken(text: String) -> Halt {
 }
 
 impl Store {
-    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, canaries, traces.
+    /// Checks every hash and every link: log, labels, verdicts, evidence, runs, datasets, versions, canaries,
+    /// calibrations, traces.
     ///
     /// # Errors
     /// Only if the file can't be read. What is wrong inside is in the report, the first broken link by name.
@@ -118,9 +122,11 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     let mut last: BTreeMap<(PromptName, Label), LabelMove> = BTreeMap::new();
     let mut moves: Vec<LabelMove> = Vec::new();
     let (mut said, mut logged) = (BTreeMap::new(), drift::Logged::new());
+    let mut calibrated = calibrations::Logged::new();
     log::visit(tx, 0, &mut |event| {
         note(&event, &mut said);
         drift::note(&event, &mut logged)?;
+        calibrations::note(&event, &mut calibrated);
         if event.kind == "label.moved" || event.kind == "label.removed" {
             moves.extend(labels::move_of(event));
         }
@@ -128,6 +134,7 @@ fn walk(tx: &dyn Read, report: &mut Report) -> Checked {
     })?;
     check_said(tx, &said)?;
     check_canaries(tx, logged, report)?;
+    report.calibrations = calibrations::check(tx, &calibrated)?.map_err(broken)?;
     for step in moves {
         if let Some(id) = step.verdict {
             check_verdict(tx, &step, id, &runs)?;

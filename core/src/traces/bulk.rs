@@ -49,10 +49,10 @@ pub(crate) fn log(
         logged.iter().map(|logged| fingerprint(logged.draft.id.as_str())).collect();
     let known = index::find(&*tx, &prints)?;
     let (mut ids, waits) = (HashSet::with_capacity(prints.len()), any_waits(&*tx)?);
-    for (Logged { draft, .. }, known) in logged.iter().zip(&known) {
+    for (i, (Logged { draft, .. }, known)) in logged.iter().zip(&known).enumerate() {
         let there = known.is_some() || !ids.insert(draft.id.as_str());
         if there || (waits && scores::waits(&*tx, &draft.id)?) {
-            return Err(Error::TraceExists { trace: draft.id.to_string() });
+            return Err(Error::TraceExists { trace: draft.id.to_string() }.in_batch("calls", i));
         }
     }
     let mut by_prompt: BTreeMap<PromptName, (Vec<Logged>, Vec<index::Print>)> = BTreeMap::new();
@@ -130,7 +130,7 @@ pub(crate) fn score(
     let prints: Vec<index::Print> = traces.iter().map(|id| fingerprint(id.as_str())).collect();
     let places = index::find(&*tx, &prints)?;
     let mut by_stream: HashMap<u32, Vec<(u64, usize, NewScore)>> = HashMap::new();
-    for (trace, metric, score) in given {
+    for (i, (trace, metric, score)) in given.into_iter().enumerate() {
         let (Some(id), Some(name)) = (traces.get(trace), metrics.get(metric)) else { continue };
         match places.get(trace).copied().flatten() {
             Some((stream, place)) => by_stream.entry(stream).or_default().push((place, metric, score)),
@@ -138,7 +138,7 @@ pub(crate) fn score(
                 let draft = scores::Draft { trace: id.clone(), metric: name.clone(), score };
                 scores::put_waiting(tx, now, draft)?;
             }
-            None => return Err(Error::TraceNotFound { trace: id.to_string() }),
+            None => return Err(Error::TraceNotFound { trace: id.to_string() }.in_batch("scores", i)),
         }
     }
     let mut streams: Vec<_> = by_stream.into_iter().collect();

@@ -50,6 +50,10 @@ pub(crate) fn prune(
         true
     };
     let mut waiting: Vec<TraceFacts> = Vec::new();
+    let made = stream::find(&*tx, prompt)?.is_none();
+    if made && !stream::any_waits(&*tx, prompt)? {
+        return Ok(pruned);
+    }
     let mut stream = stream::find_or_make(tx, prompt)?;
     pack::unpack(tx, &mut stream)?;
     let (mut gone, mut with_texts) = (HashSet::new(), Vec::new());
@@ -109,7 +113,9 @@ pub(crate) fn prune(
         let number = stream.number;
         index::retain(tx, &mut |(.., of, place)| Ok(*of != number || !gone.contains(place)))?;
     }
-    stream::save(tx, prompt, &stream)?;
+    if made || pruned.traces > 0 {
+        stream::save(tx, prompt, &stream)?;
+    }
     Ok(pruned)
 }
 

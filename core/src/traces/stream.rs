@@ -91,6 +91,16 @@ pub(super) fn find_or_make(tx: &mut dyn Write, prompt: &PromptName) -> Result<St
     Ok(Stream { waiting, ..Stream::new(number) })
 }
 
+/// Whether a call of the prompt waits: a file that was written before there were streams has such.
+pub(super) fn any_waits(tx: &(impl Read + ?Sized), prompt: &PromptName) -> Result<bool> {
+    let (mut found, facts) = (false, layout::trace_facts_of(prompt.as_str()));
+    scan_prefix(tx, Space::Traces, facts.bytes(), Order::Ascending, &mut |_, _| {
+        found = true;
+        Ok(Flow::Stop)
+    })?;
+    Ok(found)
+}
+
 pub(super) fn save(tx: &mut dyn Write, prompt: &PromptName, stream: &Stream) -> Result<()> {
     tx.put(Space::Traces, layout::stream(prompt.as_str()).bytes(), &encode(stream)?)
 }

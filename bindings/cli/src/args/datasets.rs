@@ -17,6 +17,21 @@ pub(crate) struct Dataset {
     version: Option<u32>,
 }
 
+#[derive(Args, Serialize)]
+pub(crate) struct DatasetItems {
+    /// The dataset
+    name: String,
+    /// The version's number [default: the newest]
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
+    /// Only items behind this key
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// At most so many [default: all of them]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+}
+
 #[derive(Args)]
 pub(crate) struct DatasetAdd {
     /// The dataset

@@ -197,7 +197,10 @@ A gate decides by a judge only if the newest calibration says usable: kappa's in
     DatasetArchive(datasets::DatasetArchive),
     /// Print a dataset's items as JSON lines, in the form that dataset-add reads
     #[command(after_help = "Example:\n  trialplate dataset-items golden --version 2 > golden.jsonl")]
-    DatasetItems(datasets::Dataset),
+    DatasetItems(datasets::DatasetItems),
+    /// List the keys of a dataset's items, one a line
+    #[command(after_help = "Example:\n  trialplate dataset-keys golden --limit 10")]
+    DatasetKeys(datasets::DatasetItems),
     /// Show which items were added, changed and archived between two versions
     #[command(after_help = "Example:\n  trialplate dataset-diff golden 2 3")]
     DatasetDiff(datasets::DatasetDiff),

@@ -172,9 +172,10 @@ pub(crate) struct Summaries {
     /// Metrics that its traces have, or latency_ms, cost_usd, tokens_in, tokens_out
     #[arg(value_name = "METRIC", required = true)]
     metrics: Vec<String>,
-    /// By what: version, day (UTC), label (what it points to now), variant, stratum or source
-    #[arg(long)]
-    by: Option<String>,
+    /// By what: version, day (UTC), label (what it points to now), variant, stratum, source, or several: version,day
+    #[arg(long, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by: Vec<String>,
     /// Only traces of this version: its number or b3:...
     #[arg(long)]
     version: Option<String>,
@@ -200,9 +201,10 @@ pub(crate) struct Summary {
     of: String,
     /// Of a prompt: a metric that its traces have, or latency_ms, cost_usd, tokens_in, tokens_out
     metric: Option<String>,
-    /// By what: version, day (UTC), label (what it points to now), variant, stratum or source
-    #[arg(long, requires = "metric")]
-    by: Option<String>,
+    /// By what: version, day (UTC), label (what it points to now), variant, stratum, source, or several: version,day
+    #[arg(long, value_delimiter = ',', requires = "metric")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by: Vec<String>,
     /// Only traces of this version: its number or b3:...
     #[arg(long, requires = "metric")]
     version: Option<String>,

@@ -31,6 +31,11 @@ pub(crate) fn dataset(v: &Value, style: &Style) -> String {
     )
 }
 
+/// One a line.
+pub(crate) fn keys(v: &Value, _: &Style) -> String {
+    each(&v["keys"]).map(|key| format!("{}\n", text(key))).collect()
+}
+
 pub(crate) fn versions(v: &Value, style: &Style) -> String {
     let heads = [">version", ">items", ">added", ">changed", ">archived", "root", "at", "actor"];
     let mut table = Table::new(style, &heads);

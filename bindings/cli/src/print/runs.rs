@@ -35,6 +35,12 @@ pub(crate) fn run(v: &Value, style: &Style) -> String {
         Value::Null => out.push_str(", not finished\n"),
         at => out.push_str(&format!(", finished {} with {}\n", time(at), count(&v["rows"], "row", "rows"))),
     }
+    for step in each(&v["moves"]) {
+        let from =
+            if step["from"].is_null() { "nowhere".to_owned() } else { format!("version {}", step["from"]) };
+        let label = style.strong(&text(&step["label"]));
+        out.push_str(&format!("{label} moved by itself: from {from} to version {}\n", step["to"]));
+    }
     if let Some(reason) = v["withdrawn"]["reason"].as_str() {
         let (at, why) = (time(&v["withdrawn"]["at"]), super::one_line(reason));
         out.push_str(&style.bad(&format!("withdrawn {at}: {why}\n")));

@@ -62,6 +62,7 @@ pub(crate) fn verify(v: &Value, style: &Style) -> String {
         ("experiments", "experiment"),
         ("exposures", "exposure"),
         ("canaries", "canary"),
+        ("calibrations", "calibration"),
     ];
     let many =
         |one: &str| one.strip_suffix('y').map_or_else(|| format!("{one}s"), |stem| format!("{stem}ies"));

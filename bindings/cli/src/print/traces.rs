@@ -135,14 +135,17 @@ pub(crate) fn summary(v: &Value, style: &Style) -> String {
         return super::runs::summary(v, style);
     }
     let mut out = format!("{} of {}", style.strong(&text(&v["metric"])), style.strong(&text(&v["prompt"])));
-    for (what, name) in [("by", "by"), ("scored by", "source")] {
-        if !v[name].is_null() {
-            out.push_str(&format!(", {what} {}", text(&v[name])));
+    // One name, or a list of several.
+    let several = v["by"].as_array();
+    let by: Vec<String> = several.map_or_else(|| vec![text(&v["by"])], |by| by.iter().map(text).collect());
+    for (what, name) in [("by", by.join(" and ")), ("scored by", text(&v["source"]))] {
+        if !name.is_empty() {
+            out.push_str(&format!(", {what} {name}"));
         }
     }
     out.push('\n');
+    let names = several.map_or_else(|| vec!["group"], |by| by.iter().map(grouping).collect());
     let heads = [
-        "group",
         ">traces",
         ">n",
         ">missing",
@@ -156,13 +159,20 @@ pub(crate) fn summary(v: &Value, style: &Style) -> String {
         ">max",
         "spread",
     ];
-    let mut table = Table::new(style, &heads);
-    let grouped = !v["by"].is_null();
+    let mut table = Table::new(style, &[&names[..], &heads].concat());
+    let named = |group: &Value| if group.is_null() { "(none)".to_owned() } else { text(group) };
     for group in each(&v["groups"]) {
-        let name = if group["group"].is_null() { "(none)".to_owned() } else { text(&group["group"]) };
-        table.row(figures(name, group));
+        let cells = match &group["group"] {
+            Value::Array(names) => names.iter().map(named).collect(),
+            one => vec![named(one)],
+        };
+        table.row(cells.into_iter().chain(figures(group)));
     }
-    table.row(figures(if grouped { "all" } else { "" }.to_owned(), v));
+    let mut all = vec![String::new(); names.len()];
+    if !v["by"].is_null() {
+        all[0].push_str("all");
+    }
+    table.row(all.into_iter().chain(figures(v)));
     out.push_str(&table.print());
     for (category, n) in members(&v["categories"]) {
         out.push_str(&format!("{} {n}\n", super::one_line(category)));
@@ -181,7 +191,13 @@ pub(crate) fn summary(v: &Value, style: &Style) -> String {
     out
 }
 
-fn figures(name: String, v: &Value) -> Vec<String> {
+/// The heading above the names by one of several groupings.
+fn grouping(by: &Value) -> &'static str {
+    let known = ["version", "day", "label", "variant", "stratum", "source"];
+    known.into_iter().find(|name| by == name).unwrap_or("group")
+}
+
+fn figures(v: &Value) -> Vec<String> {
     let missing = if v["missing"] == 0 { String::new() } else { text(&v["missing"]) };
     let interval = match v["ci_low"].is_null() {
         true => String::new(),
@@ -190,7 +206,7 @@ fn figures(name: String, v: &Value) -> Vec<String> {
     let [mean, sd, min, p10, p50, p90, max] =
         ["mean", "sd", "min", "p10", "p50", "p90", "max"].map(|name| figure(&v[name]));
     let spread = bars(&v["histogram"]["counts"]);
-    let counts = [name, text(&v["traces"]), text(&v["n"]), missing];
+    let counts = [text(&v["traces"]), text(&v["n"]), missing];
     counts.into_iter().chain([mean, interval, sd, min, p10, p50, p90, max, spread]).collect()
 }
 

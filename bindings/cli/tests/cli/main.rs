@@ -9,6 +9,7 @@ mod doors;
 mod eval;
 mod gates;
 mod help;
+mod many;
 mod registry;
 mod report;
 

@@ -11,6 +11,7 @@ from ._results import (
     DatasetSchemas,
     DatasetVersion,
     Item,
+    LabelMove,
     OfStore,
     Pending,
     Row,
@@ -116,14 +117,45 @@ class Dataset:
             pinned.info()
         return pinned
 
-    def items(self) -> list[Item]:
-        """Its items, in the order of their keys.
+    def items(self, *, after: str | None = None, limit: int | None = None) -> list[Item]:
+        """Its items, in the order of their keys: all of them, or a page.
+
+        Args:
+            after: only items behind this key: the last one of the page before.
+            limit: at most so many; an empty page is the end.
+
+        Raises:
+            NotFoundError: `dataset-not-found` if nothing was ever added.
+            CorruptError: `damaged-record` for an item whose content is not what its id says.
+        """
+        found = self._store._call("dataset_items", name=self.name, version=self._at, after=after, limit=limit)
+        return Item.from_dicts(found["items"])
+
+    def iter_items(self, *, page: int = 1000) -> Iterator[Item]:
+        """Its items, in the order of their keys, with never more than a page of them in memory.
+
+        All of them are of one version: the newest when the first one is asked for, unless it stays at another.
+
+        Args:
+            page: so many are read at once.
 
         Raises:
             NotFoundError: `dataset-not-found` if nothing was ever added.
         """
-        found = self._store._call("dataset_items", name=self.name, version=self._at)
-        return [Item.from_dict(item) for item in found["items"]]
+        pinned = Dataset(self._store, self.name, self.info().version if self._at is None else self._at)
+        after = None
+        while found := pinned.items(after=after, limit=page):
+            yield from found
+            after = found[-1].key
+
+    def keys(self, *, after: str | None = None, limit: int | None = None) -> list[str]:
+        """The keys of its items, in their order: all of them, or a page as `items` has it.
+
+        Raises:
+            NotFoundError: `dataset-not-found` if nothing was ever added.
+        """
+        found = self._store._call("dataset_keys", name=self.name, version=self._at, after=after, limit=limit)
+        return list(found["keys"])
 
     def diff(self, a: int, b: int) -> DatasetDiff:
         """The keys that were added, changed and archived from version `a` to `b`; version 0 is the empty one."""
@@ -155,7 +187,7 @@ class Dataset:
         return True
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self.items() if self.version else ())
+        return self.iter_items() if self.version else iter(())
 
     def __str__(self) -> str:
         return self.name
@@ -183,12 +215,12 @@ def _new(item: Any) -> Any:
 class Run(OfStore, RunInfo):
     """A run: the facts of `RunInfo`, and what records and reads its rows."""
 
-    __slots__ = ("_store",)
+    __slots__ = ("_moves", "_store")
 
     def pending(self) -> list[Pending]:
         """The items and trials that have no row yet, in the order of trial and key; none once it is finished."""
         found = self._store._call("pending", run=self.id)
-        return [Pending.from_dict(item) for item in found["items"]]
+        return Pending.from_dicts(found["items"])
 
     def record(
         self,
@@ -246,14 +278,23 @@ class Run(OfStore, RunInfo):
 
     def rows(self) -> list[Row]:
         """Its rows, in the order of key and trial."""
-        return [Row.from_dict(row) for row in self._store._call("rows", run=self.id)["rows"]]
+        return Row.from_dicts(self._store._call("rows", run=self.id)["rows"])
 
     def finish(self) -> Run:
         """Finishes it: it takes no more rows, and becomes evidence for gates. Finishing twice changes nothing.
 
-        A label that moves by itself moves in the same transaction, if its gate lets the version pass.
+        A label that moves by itself moves in the same transaction, if its gate lets the version pass: `moves` says
+        which did.
         """
-        return self._renew(self._store._call("finish_run", run=self.id))
+        found = self._store._call("finish_run", run=self.id)
+        # No fact of the run: the same run read again is equal to this one.
+        object.__setattr__(self, "_moves", [LabelMove.from_dict(move) for move in found.pop("moves")])
+        return self._renew(found)
+
+    @property
+    def moves(self) -> list[LabelMove]:
+        """The labels that moved by themselves when `finish`, called on this object, finished it."""
+        return list(getattr(self, "_moves", ()))
 
     def withdraw(self, reason: str) -> Run:
         """Takes a finished run that holds rubbish out of the evidence, for ever. It can still be read.

@@ -1,9 +1,11 @@
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from typing_extensions import Self
+
+_T = TypeVar("_T")
 
 __version__: str
 VERBS: list[str]
@@ -271,4 +273,5 @@ class PromptVersion:
 
 def version_from_json(text: str) -> PromptVersion: ...
 def doctor(path: str | os.PathLike[str], arguments: str) -> str: ...
+def records(cls: type[_T], members: tuple[tuple[str, str, Any], ...], dicts: list[Any]) -> list[_T]: ...
 def run_case(kind: str, inputs: str) -> str: ...

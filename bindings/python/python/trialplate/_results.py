@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-from . import _html
+from . import _html, _native
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -84,6 +84,15 @@ def _reader(hint: Any) -> Reader | None:
 
 
 @functools.cache
+def _triples(cls: type[Any]) -> tuple[tuple[str, str, Reader | None], ...]:
+    """As `_members`, with the names of the attributes: for the native half."""
+    return tuple(
+        (f.name, name, read)
+        for f, (_, name, read) in zip(dataclasses.fields(cls), _members(cls), strict=True)  # type: ignore[arg-type]
+    )
+
+
+@functools.cache
 def _members(cls: type[Any]) -> tuple[tuple[Callable[[Any, Any], None], str, Reader | None], ...]:
     """For each field: what sets it (a slot, past the frozen `__setattr__`), its JSON name, how it is read."""
     hints = get_type_hints(cls)
@@ -110,6 +119,11 @@ class Result:
             value = data.get(name)
             put(record, value if read is None or value is None else read(value))
         return record
+
+    @classmethod
+    def from_dicts(cls, data: list[dict[str, Any]]) -> list[Self]:
+        """Reads records from a list of the core's JSON."""
+        return _native.records(cls, _triples(cls), data)
 
     def __post_init__(self) -> None:
         data = {f.metadata.get("json", f.name): getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
@@ -859,11 +873,12 @@ class LiveGroup(LiveFigures):
 
     Attributes:
         group: a version's number, a day, a label, a variant, a stratum or a source; None for traces without one.
+            By several at once, a list with one of these for each.
     """
 
     _shown = ("group", *LiveFigures._shown)
 
-    group: int | str | None
+    group: int | str | list[int | str | None] | None
 
 
 @_record
@@ -880,7 +895,7 @@ class LiveSummary(LiveFigures):
     metric: str
     direction: str | None
     source: str | None
-    by: str | None
+    by: str | list[str] | None
     groups: list[LiveGroup]
 
 
@@ -1024,6 +1039,7 @@ class Report(Result):
     dataset_versions: int
     runs: int
     canaries: int
+    calibrations: int
     traces: int
     scores: int
     experiments: int

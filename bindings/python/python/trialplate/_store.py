@@ -707,7 +707,8 @@ class Store(_native.Store):
             The traces' ids, in the order of the calls.
 
         Raises:
-            InvalidError, AlreadyExistsError, NotFoundError: as `log` and `score`, at once.
+            InvalidError, AlreadyExistsError, NotFoundError: as `log` and `score`, at once; the message says which of
+                the calls it is, counted from 0.
         """
 
         def fields(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -732,7 +733,7 @@ class Store(_native.Store):
 
         ids: list[str] = []
         for batch in _batches(calls):
-            ids += self._call("log_many", calls=[fields(call) for call in batch])["trace_ids"]
+            ids += self._call("log_many", calls=[fields(call) for call in batch], first=len(ids))["trace_ids"]
         return ids
 
     def score_many(self, scores: Iterable[Mapping[str, Any]]) -> int:
@@ -748,7 +749,8 @@ class Store(_native.Store):
             How many scores there were.
 
         Raises:
-            InvalidError, NotFoundError: as `score`, at once.
+            InvalidError, NotFoundError: as `score`, at once; the message says which of the scores it is, counted
+                from 0.
         """
 
         def fields(score: Mapping[str, Any]) -> dict[str, Any]:
@@ -759,10 +761,10 @@ class Store(_native.Store):
                 given["judge"] = specs.scorer(judge)
             return given
 
-        return sum(
-            int(self._call("score_many", scores=[fields(score) for score in batch])["scores"])
-            for batch in _batches(scores)
-        )
+        count = 0
+        for batch in _batches(scores):
+            count += self._call("score_many", scores=[fields(score) for score in batch], first=count)["scores"]
+        return count
 
     def prune(self, before: TimeLike, prompt: str | None = None) -> Pruned:
         """Removes the production calls that were made before a moment, with their texts and scores.
@@ -887,7 +889,7 @@ class Store(_native.Store):
         prompt: str,
         metric: str,
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -901,7 +903,7 @@ class Store(_native.Store):
         prompt: str,
         metric: list[str] | tuple[str, ...],
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -914,7 +916,7 @@ class Store(_native.Store):
         prompt: str,
         metric: str | list[str] | tuple[str, ...],
         *,
-        by: str | None = None,
+        by: str | list[str] | tuple[str, ...] | None = None,
         version: VersionLike | None = None,
         experiment: str | None = None,
         since: TimeLike | None = None,
@@ -928,14 +930,15 @@ class Store(_native.Store):
         Args:
             metric: what traces were scored under; or `latency_ms`, `cost_usd`, `tokens_in`, `tokens_out`. A list of
                 them gives a list of summaries, read in one state of the store.
-            by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`.
+            by: `version`, `day` (UTC), `label` (what it points to NOW), `variant`, `stratum` or `source`. A list of
+                them groups by all of them at once, and a group is a list of as many names.
             since: from this moment on; `until` before that one.
             source: only scores of this source.
 
         Raises:
             NotFoundError: `prompt-not-found`, `version-not-found`; `metric-not-found` if it is neither declared nor
                 scored.
-            InvalidError: `invalid-argument`, `invalid-time`.
+            InvalidError: `invalid-argument`, also for the same grouping twice; `invalid-time`.
         """
         which = {
             "by": by,

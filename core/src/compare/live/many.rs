@@ -120,7 +120,7 @@ impl<T: Read + ?Sized> Wave<'_, '_, T> {
     fn parts(&self, questions: &[Question]) -> Result<Vec<Option<Vec<Part>>>> {
         let simple = |question: &Question| {
             Figure::of(question.metric.as_str()).is_none()
-                && (question.by.is_none() || self.groups.partition())
+                && (question.by.is_empty() || self.groups.partition())
         };
         let (of_row, count) = (&self.groups.of_row, self.groups.names.len().max(1));
         let mut waiting = Vec::with_capacity(questions.len());
@@ -168,8 +168,8 @@ fn together(
         lists = vec![&one];
     }
     let n = lists.iter().map(|list| list.len() as u64).sum();
-    let (figures, mut groups) = match (question.by, sorted) {
-        (None, [(_, only)]) => (only.figures.clone(), Vec::new()),
+    let (figures, mut groups) = match (question.by.as_slice(), sorted) {
+        ([], [(_, only)]) => (only.figures.clone(), Vec::new()),
         _ => {
             let count = Count { traces: rows as u64, n, missing: 0 };
             let groups = sorted.iter().map(|(_, group)| group).filter(|group| group.figures.traces > 0);
@@ -184,7 +184,7 @@ fn together(
         prompt: question.prompt.clone(),
         metric: question.metric.clone(),
         source: question.source,
-        by: question.by,
+        by: question.by.clone(),
     }
 }
 

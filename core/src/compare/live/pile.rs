@@ -174,21 +174,41 @@ pub(super) struct Groups {
     /// By row: the group; by version if `of_version`.
     pub(super) of_row: Vec<u32>,
     pub(super) of_version: Option<BTreeMap<u32, Vec<u32>>>,
+    /// By cell, if the codes of the rows are cells: the groups.
+    pub(super) of_cell: Vec<Vec<u32>>,
+    /// By source too: each group that a row is in is so many, one a source in their order, and `names` has them all.
+    pub(super) by_source: bool,
 }
 
 impl Groups {
     pub(super) fn of(question: &Question, live: &Live) -> Groups {
-        let mut groups = Groups { names: Vec::new(), of_row: Vec::new(), of_version: None };
-        match question.by {
-            None => {}
-            Some(GroupBy::Version) => {
-                let versions = live.versions.iter().map(|&version| version.into());
-                groups.number(versions, |version| Group::Version(version as u32));
+        match question.by.as_slice() {
+            [] => Groups::none(),
+            [by] => Groups::one(*by, question, live),
+            several => {
+                super::several::combined(several.iter().map(|by| Groups::one(*by, question, live)), live)
             }
-            Some(GroupBy::Day) => groups.number(live.days(), |day| Group::Name(Live::day(day))),
-            Some(GroupBy::Variant) => groups.named(&live.variants),
-            Some(GroupBy::Stratum) => groups.named(&live.strata),
-            Some(GroupBy::Label) => {
+        }
+    }
+
+    pub(super) fn none() -> Groups {
+        Groups {
+            names: Vec::new(),
+            of_row: Vec::new(),
+            of_version: None,
+            of_cell: Vec::new(),
+            by_source: false,
+        }
+    }
+
+    fn one(by: GroupBy, question: &Question, live: &Live) -> Groups {
+        let mut groups = Groups::none();
+        match by {
+            GroupBy::Version => groups.of_versions(live),
+            GroupBy::Day => groups.number(live.days(), |day| Group::Name(Live::day(day))),
+            GroupBy::Variant => groups.named(&live.variants),
+            GroupBy::Stratum => groups.named(&live.strata),
+            GroupBy::Label => {
                 // A label whose version nobody called yet is an answer too.
                 let mut of_version: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
                 for (label, version) in &question.labels {
@@ -197,9 +217,10 @@ impl Groups {
                 }
                 groups.of_version = Some(of_version);
             }
-            Some(GroupBy::Source) => {
+            GroupBy::Source => {
                 let name = |source: &ScoreSource| Group::Name(source.as_str().to_owned());
                 groups.names = ScoreSource::ALL.iter().map(name).collect();
+                groups.by_source = true;
             }
         }
         groups
@@ -225,7 +246,12 @@ impl Groups {
 
     /// Whether every trace is in exactly one of them.
     pub(super) fn partition(&self) -> bool {
-        !self.of_row.is_empty()
+        !self.of_row.is_empty() && self.of_cell.is_empty() && !self.by_source
+    }
+
+    pub(super) fn of_versions(&mut self, live: &Live) {
+        let versions = live.versions.iter().map(|&version| version.into());
+        self.number(versions, |version| Group::Version(version as u32));
     }
 
     fn number(&mut self, rows: impl Iterator<Item = i64> + Clone, name: impl Fn(i64) -> Group) {
@@ -260,7 +286,12 @@ impl Groups {
         if let Some(of_version) = &self.of_version {
             of_version.get(&version).into_iter().flatten().for_each(|&group| f(group as usize));
         } else if let Some(group) = self.of_row.get(row) {
-            f(*group as usize);
+            match self.of_cell.get(*group as usize) {
+                Some(groups) => groups.iter().for_each(|&group| f(group as usize)),
+                None => f(*group as usize),
+            }
+        } else if self.by_source {
+            f(0);
         }
     }
 }

@@ -231,3 +231,45 @@ fn a_reader_sees_one_state_while_others_write() {
         .unwrap();
     assert_eq!(super::get(&engine, b"a").unwrap(), b"2");
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Many entries of one transaction, between those that are there and in their places: in runs, pages, and one by one.
+    #[test]
+    fn what_goes_in_at_once_is_what_would_go_in_one_by_one(
+        before in prop::collection::btree_map(0u16..2_000, 0usize..900, 0..300),
+        dense in (0u16..1_500, 0u16..500),
+        more in prop::collection::btree_map(0u16..2_000, 0usize..900, 0..300),
+        gone in prop::collection::btree_set(0u16..2_000, 0..40),
+    ) {
+        let place = place();
+        let engine = open(&place.path);
+        let entry = |n: u16, size: usize| ([&[7][..], &n.to_be_bytes()].concat(), vec![n as u8; size]);
+        let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let first: Entries = before.iter().map(|(n, size)| entry(*n, *size)).collect();
+        let run = (dense.0..dense.0 + dense.1).map(|n| entry(n, 40));
+        let second: Entries = more.iter().map(|(n, size)| entry(*n, *size)).chain(run).collect();
+        let gone: Vec<Vec<u8>> = gone.iter().map(|n| entry(*n, 0).0).collect();
+        model.extend(first.iter().cloned());
+        model.extend(second.iter().cloned());
+        gone.iter().for_each(|key| drop(model.remove(key)));
+        engine.write(move |tx| first.iter().try_for_each(|(k, v)| tx.put(Space::Rows, k, v))).unwrap();
+        engine
+            .write(move |tx| {
+                second.iter().try_for_each(|(k, v)| tx.put(Space::Rows, k, v))?;
+                gone.iter().try_for_each(|k| tx.delete(Space::Rows, k))
+            })
+            .unwrap();
+        let mut found = BTreeMap::new();
+        engine
+            .read(|tx| {
+                tx.scan(Space::Rows, &[7], &[8], Order::Ascending, &mut |key, value| {
+                    found.insert(key.to_vec(), value.to_vec());
+                    Ok(Flow::Continue)
+                })
+            })
+            .unwrap();
+        prop_assert_eq!(found, model);
+    }
+}

@@ -122,7 +122,6 @@ arguments! {
         #[serde(default)] auto: Option<bool>,
     }
     Dataset { name: String, #[serde(default)] version: Option<u32> }
-    DatasetAdd { name: String, items: Vec<Value> }
     DatasetArchive { name: String, keys: Vec<String> }
     DatasetDiff { name: String, a: u32, b: u32 }
     Metric {
@@ -201,7 +200,7 @@ arguments! {
     Summary {
         prompt: String,
         metric: String,
-        #[serde(default)] by: Option<String>,
+        #[serde(default)] by: Option<Value>,
         #[serde(default)] version: Option<Version>,
         #[serde(default)] experiment: Option<String>,
         #[serde(default)] since: Option<String>, #[serde(default)] until: Option<String>,

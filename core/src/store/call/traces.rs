@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::args::{AddFromTrace, Log, Score, Summary, Traces};
 use super::arguments;
-use crate::compare::LiveSummary;
+use crate::compare::{GroupBy, LiveSummary};
 use crate::error::{Error, Result};
 use crate::model::dataset::DatasetVersion;
 use crate::model::name::TraceId;
@@ -53,49 +53,91 @@ pub(super) fn log(store: &Store, a: Log) -> Result<TraceId> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LogMany {
-    calls: Vec<serde_json::Map<String, Value>>,
-}
-
-pub(super) fn log_many(store: &Store, a: LogMany) -> Result<Vec<TraceId>> {
-    let mut calls = Vec::with_capacity(a.calls.len());
-    for mut fields in a.calls {
-        let source = match fields.remove("source") {
-            None | Some(Value::Null) => ScoreSource::default(),
-            Some(source) => source.as_str().unwrap_or_default().parse()?,
-        };
-        let scores = match fields.remove("scores") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Object(scores)) => scores
-                .into_iter()
-                .map(|(metric, value)| {
-                    let score = NewScore::new(ScoreValue::from_json(&metric, &value)?).from_source(source);
-                    Ok((metric, score))
-                })
-                .collect::<Result<_>>()?,
-            Some(_) => {
-                let reason = "scores are an object: {metric: value}".to_owned();
-                return Err(Error::InvalidArgument { argument: "scores".to_owned(), reason });
-            }
-        };
-        let (prompt, version, trace) = call(arguments(Value::Object(fields))?)?;
-        calls.push(LoggedCall { prompt, version, trace, scores });
-    }
-    store.log_many(calls)
+struct LogMany {
+    #[serde(rename = "calls")]
+    _calls: [(); 0],
+    /// So many came in batches before this one: errors count on.
+    #[serde(default)]
+    first: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ScoreMany {
-    scores: Vec<Score>,
+struct ScoreMany {
+    #[serde(rename = "scores")]
+    _scores: [(); 0],
+    #[serde(default)]
+    first: usize,
 }
 
-pub(super) fn score_many(store: &Store, a: ScoreMany) -> Result<u64> {
-    let given = |a: Score| {
-        let (trace_id, metric, score) = read_score(a)?;
+/// Takes a list out of the arguments and leaves an empty one: to read arguments takes a value to pieces and puts it
+/// together again.
+pub(super) fn taken(a: &mut Value, name: &str) -> Result<Vec<Value>> {
+    match a.get_mut(name) {
+        Some(Value::Array(values)) => Ok(std::mem::take(values)),
+        // That it is missing is said where the rest is read.
+        None => Ok(Vec::new()),
+        Some(_) => {
+            Err(Error::InvalidArgument { argument: name.to_owned(), reason: "give a list".to_owned() })
+        }
+    }
+}
+
+/// Reads each element of a list, and says which one can't be read.
+fn each<T>(list: &'static str, values: Vec<Value>, read: impl Fn(Value) -> Result<T>) -> Result<Vec<T>> {
+    let one = |(i, value)| read(value).map_err(|error| error.in_batch(list, i));
+    values.into_iter().enumerate().map(one).collect()
+}
+
+/// Counts the batches before this one.
+fn behind(before: usize, error: Error) -> Error {
+    match error {
+        Error::InBatch { first, list, index } => Error::InBatch { first, list, index: before + index },
+        other => other,
+    }
+}
+
+fn logged(fields: Value) -> Result<LoggedCall> {
+    let Value::Object(mut fields) = fields else {
+        let reason = "a call is an object of its fields".to_owned();
+        return Err(Error::InvalidArgument { argument: "calls".to_owned(), reason });
+    };
+    let source = match fields.remove("source") {
+        None | Some(Value::Null) => ScoreSource::default(),
+        Some(source) => source.as_str().unwrap_or_default().parse()?,
+    };
+    let scores = match fields.remove("scores") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Object(scores)) => scores
+            .into_iter()
+            .map(|(metric, value)| {
+                let score = NewScore::new(ScoreValue::from_json(&metric, &value)?).from_source(source);
+                Ok((metric, score))
+            })
+            .collect::<Result<_>>()?,
+        Some(_) => {
+            let reason = "scores are an object: {metric: value}".to_owned();
+            return Err(Error::InvalidArgument { argument: "scores".to_owned(), reason });
+        }
+    };
+    let (prompt, version, trace) = call(arguments(Value::Object(fields))?)?;
+    Ok(LoggedCall { prompt, version, trace, scores })
+}
+
+pub(super) fn log_many(store: &Store, mut a: Value) -> Result<Vec<TraceId>> {
+    let calls = taken(&mut a, "calls")?;
+    let LogMany { first, .. } = arguments(a)?;
+    each("calls", calls, logged).and_then(|calls| store.log_many(calls)).map_err(|e| behind(first, e))
+}
+
+pub(super) fn score_many(store: &Store, mut a: Value) -> Result<u64> {
+    let scores = taken(&mut a, "scores")?;
+    let ScoreMany { first, .. } = arguments(a)?;
+    let given = |a: Value| {
+        let (trace_id, metric, score) = read_score(arguments(a)?)?;
         Ok(GivenScore { trace_id, metric, score })
     };
-    store.score_many(a.scores.into_iter().map(given).collect::<Result<_>>()?)
+    each("scores", scores, given).and_then(|scores| store.score_many(scores)).map_err(|e| behind(first, e))
 }
 
 #[derive(Deserialize)]
@@ -158,10 +200,25 @@ impl Traces {
     }
 }
 
+/// One name, or a list of them.
+fn groupings(by: &Value) -> Result<Vec<GroupBy>> {
+    let one = |name: &Value| match name.as_str() {
+        Some(name) => name.parse(),
+        None => {
+            let reason = format!("by is a name, or a list of names, not {name}");
+            Err(Error::InvalidArgument { argument: "by".to_owned(), reason })
+        }
+    };
+    match by {
+        Value::Array(names) => names.iter().map(one).collect(),
+        name => Ok(vec![one(name)?]),
+    }
+}
+
 impl Summary {
     pub(super) fn filter(&self) -> Result<LiveFilter> {
         Ok(LiveFilter {
-            by: self.by.as_deref().map(str::parse).transpose()?,
+            by: self.by.as_ref().map_or_else(|| Ok(Vec::new()), groupings)?,
             version: self.version.as_ref().map(|version| version.reference()).transpose()?,
             experiment: self.experiment.clone(),
             since: time(self.since.clone())?,

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::args::{self, expected, selector};
-use super::{arguments, calibrate, canaries, experiments, listed, result, traces};
+use super::{arguments, calibrate, canaries, datasets, experiments, listed, result, traces};
 use crate::datasets::write::DatasetSchemas;
 use crate::error::{Error, Result};
-use crate::model::dataset::NewItem;
 use crate::model::gate::Gate;
 use crate::model::version::PromptVersion;
 use crate::prompts::modes::Mode;
@@ -18,26 +17,47 @@ use crate::scorers::Scorer;
 use crate::storage::log;
 use crate::store::{MoveOptions, PromoteOptions, RunOptions, Store};
 
+/// What a verb answers, as JSON text.
+trait Answer {
+    fn text(self) -> String;
+}
+
+impl Answer for Value {
+    fn text(self) -> String {
+        self.to_string()
+    }
+}
+
+/// JSON text already.
+struct Text(String);
+
+impl Answer for Text {
+    fn text(self) -> String {
+        self.0
+    }
+}
+
 /// A verb reads its arguments, calls the hall and shapes the result.
-type Verb = fn(&Store, Value) -> Result<Value>;
+fn run<A: Answer>(
+    verb: impl FnOnce(&Store, Value) -> Result<A>,
+    store: &Store,
+    arguments: Value,
+) -> Result<String> {
+    verb(store, arguments).map(Answer::text)
+}
 
 macro_rules! verbs {
     ($($name:literal => $verb:expr),* $(,)?) => {
         /// The name of every verb that [`Store::call`] knows.
         pub const VERBS: &[&str] = &[$($name),*];
 
-        fn find(name: &str) -> Option<Verb> {
-            match name {
-                $($name => Some($verb),)*
-                _ => None,
+        pub(super) fn dispatch(store: &Store, verb: &str, arguments: Value) -> Result<String> {
+            match verb {
+                $($name => run($verb, store, arguments),)*
+                _ => Err(Error::UnknownVerb { verb: verb.to_owned() }),
             }
         }
     };
-}
-
-pub(super) fn dispatch(store: &Store, verb: &str, arguments: Value) -> Result<Value> {
-    let verb = find(verb).ok_or_else(|| Error::UnknownVerb { verb: verb.to_owned() })?;
-    verb(store, arguments)
 }
 
 /// The verbs whose result is a version, before it is shaped.
@@ -166,22 +186,13 @@ verbs! {
     "dataset_versions" => |store, a| {
         listed("versions", store.dataset_versions(&arguments::<args::Name>(a)?.name)?)
     },
-    "dataset_add" => |store, a| {
-        let a: args::DatasetAdd = arguments(a)?;
-        let items = a.items.into_iter().enumerate().map(|(i, item)| {
-            let key = item.get("key").and_then(Value::as_str).map_or_else(|| format!("#{i}"), str::to_owned);
-            serde_json::from_value::<NewItem>(item).map_err(|e| Error::InvalidItem { key, reason: e.to_string() })
-        });
-        result(store.dataset_add(&a.name, items.collect::<Result<_>>()?)?)
-    },
+    "dataset_add" => |store, a| result(datasets::add(store, a)?),
     "dataset_archive" => |store, a| {
         let a: args::DatasetArchive = arguments(a)?;
         result(store.dataset_archive(&a.name, a.keys)?)
     },
-    "dataset_items" => |store, a| {
-        let a: args::Dataset = arguments(a)?;
-        listed("items", store.dataset_items(&a.name, a.version)?)
-    },
+    "dataset_items" => |store, a| datasets::items(store, arguments(a)?).map(Text),
+    "dataset_keys" => |store, a| listed("keys", datasets::keys(store, arguments(a)?)?),
     "dataset_diff" => |store, a| {
         let a: args::DatasetDiff = arguments(a)?;
         result(store.dataset_diff(&a.name, a.a, a.b)?)
@@ -256,8 +267,8 @@ verbs! {
         traces::score(store, arguments(a)?)?;
         Ok(json!({}))
     },
-    "log_many" => |store, a| listed("trace_ids", traces::log_many(store, arguments(a)?)?),
-    "score_many" => |store, a| listed("scores", traces::score_many(store, arguments(a)?)?),
+    "log_many" => |store, a| listed("trace_ids", traces::log_many(store, a)?),
+    "score_many" => |store, a| listed("scores", traces::score_many(store, a)?),
     "prune" => |store, a| result(traces::prune(store, arguments(a)?)?),
     "summaries" => |store, a| listed("summaries", traces::summaries(store, arguments(a)?)?),
     "flush" => |store, a| {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     LiveFilter, Nothing, TraceFilter, TraceOrder, TracePage, enrol_by_trace, invalid, wanted_version,
 };
-use crate::compare::live::{LiveSummary, Question, summarise_all, values};
+use crate::compare::live::{GroupBy, LiveSummary, Question, summarise_all, values};
 use crate::error::{Error, Result};
 use crate::experiments::record;
 use crate::model::experiment::ExperimentState;
@@ -117,23 +117,24 @@ fn log_all(tx: &mut dyn Write, author: &Author, metrics: &[MetricName], drafts: 
     let mut known: Vec<(PromptName, VersionRef, u32, ContentId)> = Vec::new();
     let configs = configs(&*tx, metrics)?;
     let mut logged = Vec::with_capacity(drafts.len());
-    for Draft { version, trace, scores } in drafts {
+    for (i, Draft { version, trace, scores }) in drafts.into_iter().enumerate() {
+        let at = |error: Error| error.in_batch("calls", i);
         // Most batches name few versions.
         let found = known.iter().rev().take(64).find(|(p, v, ..)| *v == version && *p == trace.prompt);
         let (number, version_id) = match found {
             Some((.., number, id)) => (*number, *id),
             None => {
-                let number = versions::resolve(&*tx, &trace.prompt, &version)?;
-                let id = versions::id_of(&*tx, &trace.prompt, number)?;
+                let number = versions::resolve(&*tx, &trace.prompt, &version).map_err(at)?;
+                let id = versions::id_of(&*tx, &trace.prompt, number).map_err(at)?;
                 known.push((trace.prompt.clone(), version, number, id));
                 (number, id)
             }
         };
         for (metric, score) in &scores {
-            check(metrics, &configs, *metric, score)?;
+            check(metrics, &configs, *metric, score).map_err(at)?;
         }
         let trace = if trace.names_an_experiment() {
-            let variant = enrol_by_trace(tx, author, &trace.prompt, &trace.exposed())?;
+            let variant = enrol_by_trace(tx, author, &trace.prompt, &trace.exposed()).map_err(at)?;
             trace.with_variant(variant)
         } else {
             trace
@@ -151,24 +152,26 @@ impl Store {
     /// All or nothing, and durable when it returns.
     ///
     /// # Errors
-    /// As [`Store::log`] and [`Store::score`], at once; `invalid-argument` for more than 100,000.
+    /// As [`Store::log`] and [`Store::score`], at once, as an [`Error::InBatch`] that names the first call which is
+    /// wrong; `invalid-argument` for more than 100,000.
     pub fn log_many(&self, calls: Vec<LoggedCall>) -> Result<Vec<TraceId>> {
         limited("calls", calls.len())?;
         let now = Timestamp::now();
         let mut ids = Vec::with_capacity(calls.len());
         let mut drafts = Vec::with_capacity(calls.len());
         let mut metrics: Once<MetricName> = Once::new();
-        for LoggedCall { prompt, version, trace, scores: given } in calls {
-            let trace = write::Draft::new(&prompt, trace, now)?;
+        for (i, LoggedCall { prompt, version, trace, scores: given }) in calls.into_iter().enumerate() {
+            let at = |error: Error| error.in_batch("calls", i);
+            let trace = write::Draft::new(&prompt, trace, now).map_err(at)?;
             if let VersionRef::Of { prompt: other, .. } = &version
                 && *other != prompt
             {
-                return Err(Error::VersionOfAnotherPrompt { prompt, other: other.clone() });
+                return Err(at(Error::VersionOfAnotherPrompt { prompt, other: other.clone() }));
             }
             let mut scores = Vec::with_capacity(given.len());
             for (name, score) in given {
-                let metric = metrics.find(&name, scores::metric)?;
-                scores.push((metric, scores::checked(&metrics.names[metric], score)?));
+                let metric = metrics.find(&name, scores::metric).map_err(at)?;
+                scores.push((metric, scores::checked(&metrics.names[metric], score).map_err(at)?));
             }
             ids.push(trace.id.clone());
             drafts.push(Draft { version, trace, scores });
@@ -184,23 +187,25 @@ impl Store {
     /// All or nothing, and durable when it returns.
     ///
     /// # Errors
-    /// As [`Store::score`], at once; `invalid-argument` for more than 100,000.
+    /// As [`Store::score`], at once, as an [`Error::InBatch`] that names the first score which is wrong;
+    /// `invalid-argument` for more than 100,000.
     pub fn score_many(&self, given: Vec<GivenScore>) -> Result<u64> {
         limited("scores", given.len())?;
         let (mut traces, mut metrics) = (Once::<TraceId>::new(), Once::<MetricName>::new());
         let mut drafts = Vec::with_capacity(given.len());
-        for GivenScore { trace_id, metric, score } in given {
-            let metric = metrics.find(&metric, scores::metric)?;
-            let trace = traces.find(&trace_id, str::parse)?;
-            drafts.push((trace, metric, scores::checked(&metrics.names[metric], score)?));
+        for (i, GivenScore { trace_id, metric, score }) in given.into_iter().enumerate() {
+            let at = |error: Error| error.in_batch("scores", i);
+            let metric = metrics.find(&metric, scores::metric).map_err(at)?;
+            let trace = traces.find(&trace_id, str::parse).map_err(at)?;
+            drafts.push((trace, metric, scores::checked(&metrics.names[metric], score).map_err(at)?));
         }
         let count = drafts.len() as u64;
         // What was logged a moment ago may still be on its way.
         self.recorder.wait();
         self.write(move |tx, author| {
             let configs = configs(&*tx, &metrics.names)?;
-            for (_, metric, score) in &drafts {
-                check(&metrics.names, &configs, *metric, score)?;
+            for (i, (_, metric, score)) in drafts.iter().enumerate() {
+                check(&metrics.names, &configs, *metric, score).map_err(|e| e.in_batch("scores", i))?;
             }
             bulk::score(tx, author.now, &traces.names, &metrics.names, drafts)
         })?;
@@ -214,7 +219,10 @@ impl Store {
     pub fn summaries(&self, prompt: &str, metrics: &[&str], filter: &LiveFilter) -> Result<Vec<LiveSummary>> {
         let prompt: PromptName = prompt.parse()?;
         let names = metrics.iter().map(|name| name.parse()).collect::<Result<Vec<MetricName>>>()?;
-        let by_source = filter.source.is_some() || filter.by == Some(crate::compare::live::GroupBy::Source);
+        let by_source = filter.source.is_some() || filter.by.contains(&GroupBy::Source);
+        if let Some((_, twice)) = filter.by.iter().enumerate().find(|(i, by)| filter.by[..*i].contains(by)) {
+            return invalid("by", format!("{} is given twice", twice.as_str()));
+        }
         for name in &names {
             if by_source && Figure::of(name.as_str()).is_some() {
                 return invalid("source", format!("{name} is measured, not judged: it has no source"));
@@ -235,7 +243,7 @@ impl Store {
                     return Err(Error::MetricNotFound { metric: metric.to_string() });
                 }
                 let (prompt, labels) = (prompt.clone(), labels.clone());
-                let (source, by) = (filter.source, filter.by);
+                let (source, by) = (filter.source, filter.by.clone());
                 asked.push(Question { prompt, metric, config, source, by, labels });
                 needs = needs.and(asked.last().map(Question::needs).unwrap_or_default());
             }

@@ -11,6 +11,7 @@ use crate::model::content::Content;
 use crate::model::score::ScoreValue;
 use crate::storage::kv::Space;
 use crate::storage::layout;
+use crate::traces::Pruned;
 
 fn shop() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -53,6 +54,38 @@ fn what_went_wrong_is_raised_once_and_counted() {
     store.close().unwrap();
     assert_eq!(store.flush().unwrap_err().code(), "closed");
     assert_eq!(store.log("p", &1.into(), named("c"), Durability::Soon).unwrap_err().code(), "closed");
+}
+
+/// What has nothing to take away writes nothing: no stream, no commit, no event.
+#[test]
+fn pruning_nothing_writes_nothing() {
+    let (_dir, store) = shop();
+    let before = || Timestamp::from_micros(i64::MAX / 2);
+    let entries = || {
+        let mut n = 0;
+        store
+            .read(|tx| {
+                tx.scan(Space::Traces, &[], &[0xFF; 2], crate::storage::kv::Order::Ascending, &mut |_, _| {
+                    n += 1;
+                    Ok(Flow::Continue)
+                })
+            })
+            .unwrap();
+        n
+    };
+    let commits = || store.engine.commits().unwrap();
+    let (written, events) = (commits(), store.events(0, usize::MAX).unwrap().len());
+    assert_eq!(store.prune(before(), Some("p")).unwrap(), Pruned::default());
+    assert_eq!(store.prune(before(), None).unwrap(), Pruned::default());
+    assert_eq!((entries(), commits(), store.events(0, usize::MAX).unwrap().len()), (0, written, events));
+    log(&store, "a");
+    store.flush().unwrap();
+    let (written, there) = (commits(), entries());
+    assert_eq!(store.prune(Timestamp::from_micros(0), None).unwrap(), Pruned::default());
+    assert_eq!((entries(), commits()), (there, written));
+    assert_eq!(store.prune(before(), None).unwrap().traces, 1);
+    assert_eq!(commits(), written + 1);
+    assert!(store.verify().unwrap().ok);
 }
 
 #[test]
@@ -292,9 +325,11 @@ fn agrees(store: &Store, calls: &BTreeMap<String, Plain>, limit: usize) {
     // Summed up, whole and by group.
     let of = |prompt| calls.values().filter(move |call| call.prompt == prompt);
     for source in [None, Some(0), Some(2)] {
-        for by in [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source] {
+        let each = [GroupBy::Version, GroupBy::Variant, GroupBy::Day, GroupBy::Source];
+        let pairs = each.iter().flat_map(|a| each.iter().filter(move |b| *b != a).map(move |b| vec![*a, *b]));
+        for by in each.iter().map(|one| vec![*one]).chain(pairs) {
             let filter = LiveFilter {
-                by: Some(by),
+                by: by.clone(),
                 source: source.map(|n| ScoreSource::ALL[n]),
                 ..LiveFilter::default()
             };
@@ -303,20 +338,22 @@ fn agrees(store: &Store, calls: &BTreeMap<String, Plain>, limit: usize) {
             near(said(&found.figures), counted(of("p"), source));
             for group in &found.groups {
                 let name = serde_json::to_value(&group.group).unwrap();
-                let is = |call: &&Plain| match by {
-                    GroupBy::Version => name == call.version,
-                    GroupBy::Variant => name == json!(call.variant),
-                    GroupBy::Day => name == call.at().to_string()[..10],
-                    _ => call.scores.iter().any(|(n, _)| name == ScoreSource::ALL[*n].as_str()),
+                let names = if by.len() == 1 { vec![name] } else { name.as_array().unwrap().clone() };
+                let is = |call: &&Plain| {
+                    by.iter().zip(&names).all(|(by, name)| match by {
+                        GroupBy::Version => *name == call.version,
+                        GroupBy::Variant => *name == json!(call.variant),
+                        GroupBy::Day => *name == call.at().to_string()[..10],
+                        _ => call.scores.iter().any(|(n, _)| *name == ScoreSource::ALL[*n].as_str()),
+                    })
                 };
-                let only = match by {
-                    GroupBy::Source => ScoreSource::ALL.iter().position(|s| name == s.as_str()),
-                    _ => source,
-                };
+                let by_source = by.iter().position(|by| *by == GroupBy::Source);
+                let only = by_source
+                    .map_or(source, |i| ScoreSource::ALL.iter().position(|s| names[i] == s.as_str()));
                 assert_eq!(group.figures.traces as usize, of("p").filter(is).count());
                 near(said(&group.figures), counted(of("p").filter(is), only));
             }
-            if by != GroupBy::Source {
+            if !by.contains(&GroupBy::Source) {
                 let all: u64 = found.groups.iter().map(|group| group.figures.traces).sum();
                 assert_eq!(all, found.figures.traces);
             }
