@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+#[path = "error/words.rs"]
 mod words;
 
 use words::{missing_text, shown};
