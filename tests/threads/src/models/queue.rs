@@ -136,6 +136,28 @@ pub fn a_queue_that_is_shut_leaves_nobody_waiting() {
     });
 }
 
+/// The same for one that submits: it is told once, that it is done or that it was refused.
+pub fn a_queue_that_is_shut_tells_whoever_submits() {
+    check(4, || {
+        let engine = Arc::new(Engine::default());
+        let told = Arc::new(Heard::default());
+        let submitter = {
+            let (engine, told) = (engine.clone(), told.clone());
+            thread::spawn(move || {
+                let done = move |result: Result<u8>| {
+                    told.ended(Ended { posts: 1, failed: u64::from(result.is_err()), ..Ended::default() });
+                };
+                engine.submit(|tx| add(tx, b"s"), done);
+            })
+        };
+        engine.shut();
+        let done = durable(&engine, b"s");
+        submitter.join().unwrap();
+        assert_eq!(told.all(), (1, u64::from(done == 0)));
+        assert_eq!(durable(&engine, b"s"), done);
+    });
+}
+
 /// A callback closes the store on the thread that would have to do the rest, while another thread posts.
 pub fn a_callback_may_shut_the_queue() {
     check(2, || {
