@@ -16,7 +16,8 @@
 //!
 //! What is below them is played: the engine and its file (loom can't see into redb, its locks and the disk), the
 //! clock, and forks, of which there are none. `storage/table.rs`, `fork.rs`, `patient.rs` and `engine.rs` here are those parts, as small
-//! as they can be. Loom knows no spurious wake-ups, and treats `SeqCst` as weaker than it is: a model that passes holds all the more.
+//! as they can be. Loom treats `SeqCst` as weaker than it is, which finds more and hides nothing; it knows no wake-ups without a cause, so
+//! that every wait stands in a loop is for the reader to see.
 //!
 //! The models are bounded: a few threads, and a thread is taken off the processor against its will only so many times (`check`).
 
