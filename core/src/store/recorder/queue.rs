@@ -19,7 +19,7 @@ pub enum WhenFull {
     /// It waits until there is room: nothing is lost, and a caller may be slowed down.
     #[default]
     Block,
-    /// It is dropped, and counted in [`RecorderStats::dropped`]: no caller is ever slowed down. It is no error.
+    /// It is dropped, and counted in [`RecorderStats::dropped`](super::RecorderStats::dropped): no caller is ever slowed down. It is no error.
     Drop,
 }
 
