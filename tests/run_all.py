@@ -22,6 +22,7 @@ def steps():
     with_package = {"PYTHONPATH": str(PYTHON_PACKAGE)}
     return [
         ("rust", ["cargo", "test"], {}),
+        ("threads", ["cargo", "test", "--manifest-path", "tests/threads/Cargo.toml"], {}),
         ("python-build", [python, "bindings/python/build.py"], {}),
         ("python", [python, "-m", "unittest", "discover", "-s", "bindings/python/tests", "-t", "bindings/python/tests"], with_package),
         ("node-build", ["node", "bindings/node/build.mjs"], {}),

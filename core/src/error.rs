@@ -6,7 +6,9 @@
 
 use std::fmt;
 
+#[path = "error/place.rs"]
 mod place;
+#[path = "error/words.rs"]
 mod words;
 
 use words::{missing_text, shown};

@@ -60,6 +60,7 @@ mod scorers;
 pub mod stats;
 mod storage;
 mod store;
+mod sync;
 mod traces;
 
 pub use calibration::{Agreement, Calibration, JudgeLevel, LABELS_NEEDED};

@@ -8,6 +8,7 @@ use std::path::Path;
 
 const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
+    ("sync", 0),
     ("model", 1),
     ("codec", 2),
     ("storage", 3),

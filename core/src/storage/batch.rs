@@ -6,16 +6,17 @@
 //! Invariants: posts of one place run in the order they came, each over its own overlay, so a failing one leaves nothing
 //! behind and spoils no other; their outcomes are told after the commit, in the same order, and neighbours of one [`Told`] at once.
 
+use super::again::{again, panic_text};
 use super::commit::{Ledger, Queue, Shared, Waiting};
 use super::kv::Write;
 use super::overlay::Overlay;
 use super::patient::Patience;
 use super::table::WriteTables;
 use super::task::{Queued, Task, hold};
-use super::trouble::{again, panic_text};
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Posts at one place in the queue at most: a group takes up whole places.
 const PLACE: usize = 512;

@@ -14,17 +14,18 @@
 //! file first and takes the queue afterwards, so those who come while it waits still join. An operation may `submit`, but must
 //! not `write`: it would wait for itself.
 
+use super::again::panic_text;
 use super::batch::{Place, SharedLedger};
 use super::kv::Write;
 use super::patient::Patience;
 use super::table::WriteTables;
 use super::task::{Own, Queued, State, Task, Ticket, Turn, hold};
-use super::trouble::panic_text;
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Operations in one transaction at most, so that nobody waits for ever for a group to close.
 const GROUP: usize = 1024;
@@ -70,7 +71,7 @@ pub(super) struct Line {
     /// Callbacks to be called by the writer thread, and whether it is in one.
     tell: VecDeque<Callback>,
     telling: bool,
-    writer: Option<std::thread::ThreadId>,
+    writer: Option<thread::ThreadId>,
     pub(super) shut: bool,
 }
 
@@ -156,7 +157,7 @@ impl Queue {
     pub(super) fn has_writer(&self, line: &mut Line, ledger: &SharedLedger) -> bool {
         if line.writer.is_none() {
             let (queue, ledger) = (Queue(self.0.clone()), ledger.clone());
-            let spawned = std::thread::Builder::new()
+            let spawned = thread::Builder::new()
                 .name("trialplate-writer".to_owned())
                 .spawn(move || queue.serve(ledger));
             line.writer = spawned.ok().map(|thread| thread.thread().id());
@@ -179,7 +180,7 @@ impl Queue {
         let mut line = hold(&self.0.line);
         line.shut = true;
         self.0.moved.notify_all();
-        if line.writer == Some(std::thread::current().id()) {
+        if line.writer == Some(thread::current().id()) {
             // Closed from inside a callback: this is the thread that would have to do the rest.
             loop {
                 if let Some(work) = self.next(&mut line) {

@@ -1,17 +1,16 @@
 //! The handle of an open file: cheap to clone, safe from threads and forks, follows its path.
 
 use super::batch::Post;
-use super::fork::PerProcess;
+use super::current::Current;
+use super::header::Stamp;
 use super::kv::{Read, Write};
 use super::patient::Patience;
 use super::registry::{self, FileId};
 use super::shared::Shared;
-use super::stamp::Stamp;
 use super::trouble::{io, text};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a file is opened.
@@ -32,12 +31,7 @@ struct Handle {
     /// The path from the root: a process may change its directory, and must find the file after that.
     place: PathBuf,
     options: EngineOptions,
-    closed: AtomicBool,
-    /// The engine in use; null before the first and after the last. Points into `kept`.
-    current: AtomicPtr<Shared>,
-    /// Every engine this handle has had, the one in use last. None is given back before the handle goes, which
-    /// is what makes a plain load of `current` enough: a second one comes only when the path names a new file.
-    kept: PerProcess<Mutex<Vec<Arc<Shared>>>>,
+    current: Current<Shared>,
 }
 
 impl Engine {
@@ -46,14 +40,7 @@ impl Engine {
     pub(crate) fn open(path: &Path, options: EngineOptions) -> Result<Engine> {
         let place =
             std::path::absolute(path).map_err(|error| io(path, "this is not a path of a file", error))?;
-        let handle = Handle {
-            path: path.to_owned(),
-            place,
-            options,
-            closed: AtomicBool::new(false),
-            current: AtomicPtr::default(),
-            kept: PerProcess::new(),
-        };
+        let handle = Handle { path: path.to_owned(), place, options, current: Current::new() };
         handle.attach(None)?;
         Ok(Engine(Arc::new(handle)))
     }
@@ -135,7 +122,7 @@ impl Engine {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Acquire)
+        self.0.current.is_closed()
     }
 
     pub(crate) fn busy_timeout(&self) -> std::time::Duration {
@@ -169,12 +156,9 @@ impl Handle {
     /// The engine in use; in a forked child its own one, which is opened if need be.
     #[inline]
     fn shared(&self) -> Result<&Shared> {
-        let current = self.current.load(Ordering::Acquire);
-        // SAFETY: a pointer in `current` is to an engine in `kept`, which gives none back while `self` lives. A
-        // forked child inherits the memory, and leaks `kept` instead of dropping it.
-        match unsafe { current.as_ref() } {
-            Some(shared) if shared.generation() == super::fork::generation() => Ok(shared),
-            _ => self.attach(None),
+        match self.current.get() {
+            Some(shared) => Ok(shared),
+            None => self.attach(None),
         }
     }
 
@@ -194,57 +178,23 @@ impl Handle {
     /// Opens an engine: the first one, a child's own one, or one in place of `replaced`.
     #[cold]
     fn attach(&self, replaced: Option<&Shared>) -> Result<&Shared> {
-        let mut kept = self.kept.get().lock().unwrap_or_else(PoisonError::into_inner);
-        if self.closed.load(Ordering::Acquire) {
-            return Err(self.closed_error());
-        }
-        let current = kept.last().cloned();
-        if let Some(current) = &current
-            && !replaced.is_some_and(|replaced| std::ptr::eq(replaced, &**current))
-        {
-            // Another thread was here first.
-            return self.publish(current);
-        }
-        let fresh = registry::attach(&self.place, &self.options)?;
-        kept.push(fresh.clone());
-        let published = self.publish(&fresh);
+        let open = || registry::attach(&self.place, &self.options);
+        let (shared, before) = self.current.exchange(replaced, open, || self.closed_error())?;
         // Not under the lock: callbacks of the old engine may need it.
-        drop(kept);
-        if let Some(current) = current {
+        if let Some(before) = before {
             // Writes that were asked of the old file are still written there; how its closing went is no
             // concern of those who asked for the new one.
-            let _ = registry::detach(&current);
+            let _ = registry::detach(&before);
         }
-        published
-    }
-
-    fn publish(&self, shared: &Arc<Shared>) -> Result<&Shared> {
-        let pointer = Arc::as_ptr(shared).cast_mut();
-        self.current.store(pointer, Ordering::Release);
-        // SAFETY: `shared` is in `kept`; see `shared()`.
-        unsafe { pointer.as_ref() }.ok_or_else(|| self.closed_error())
+        Ok(shared)
     }
 
     fn strong(&self, shared: &Shared) -> Result<Arc<Shared>> {
-        let kept = self.kept.get().lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|kept| std::ptr::eq(&***kept, shared));
-        found.cloned().ok_or_else(|| self.closed_error())
+        self.current.strong(shared).ok_or_else(|| self.closed_error())
     }
 
     fn close(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let current = {
-            // Under the lock, so that nobody who is just attaching publishes after this.
-            let kept = self.kept.get().lock().unwrap_or_else(PoisonError::into_inner);
-            self.current.store(std::ptr::null_mut(), Ordering::Release);
-            kept.last().cloned()
-        };
-        match current {
-            Some(current) => registry::detach(&current),
-            None => Ok(()),
-        }
+        self.current.close().map_or(Ok(()), |current| registry::detach(&current))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariants.
 //! 1. `generation()` differs between a process and its forked child; it never changes otherwise. It costs one relaxed load.
 //! 2. A value of another generation is neither used nor dropped, only leaked: its locks may be held for ever
-//!    by threads that the child doesn't have, and dropping a redb handle writes to the file.
+//!    by threads that the child doesn't have, and dropping a redb handle writes to the file. See `per_process`.
 //! 3. A child holds no copy of a store's file descriptors. Locks belong to the open file description, which a fork
 //!    shares: if the parent were killed while it holds the writer byte, a child's copy would keep that byte
 //!    locked for as long as the child lives. Closing the copy releases nothing of the parent's.
@@ -14,8 +14,7 @@
 //! Limits: a thread of the parent that is between opening a file and guarding it at the very instant of
 //! the fork leaves the child a stray descriptor; so does the 257th store that is open at once.
 
-use std::marker::PhantomData;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 static DESCRIPTORS: [AtomicI32; 256] = [const { AtomicI32::new(-1) }; 256];
@@ -102,56 +101,6 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(slot) = self.0.and_then(|at| DESCRIPTORS.get(at)) {
             slot.store(-1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A value of this process: a child begins with a fresh one, and leaks its parent's.
-pub(crate) struct PerProcess<T> {
-    cell: AtomicPtr<Owned<T>>,
-    // Send and Sync as a T is.
-    owns: PhantomData<T>,
-}
-
-struct Owned<T> {
-    generation: u64,
-    value: T,
-}
-
-impl<T: Default> PerProcess<T> {
-    pub(crate) const fn new() -> PerProcess<T> {
-        PerProcess { cell: AtomicPtr::new(std::ptr::null_mut()), owns: PhantomData }
-    }
-
-    pub(crate) fn get(&self) -> &T {
-        loop {
-            let found = self.cell.load(Ordering::Acquire);
-            // SAFETY: a pointer in the cell came from `Box::into_raw` below and is freed by nobody but
-            // `drop`, which has `&mut self`; a replaced one is leaked. So it outlives this borrow.
-            if let Some(owned) = unsafe { found.as_ref() }
-                && owned.generation == generation()
-            {
-                return &owned.value;
-            }
-            let fresh = Box::into_raw(Box::new(Owned { generation: generation(), value: T::default() }));
-            if self.cell.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire).is_err() {
-                // Another thread of this process was first.
-                // SAFETY: the exchange failed, so nobody else has seen this pointer.
-                drop(unsafe { Box::from_raw(fresh) });
-            }
-        }
-    }
-}
-
-impl<T> Drop for PerProcess<T> {
-    fn drop(&mut self) {
-        let found = *self.cell.get_mut();
-        // SAFETY: as in `get`; and `&mut self` says that no borrow is left.
-        if let Some(owned) = unsafe { found.as_ref() }
-            && owned.generation == generation()
-        {
-            // SAFETY: it came from `Box::into_raw`, and the cell is going away.
-            drop(unsafe { Box::from_raw(found) });
         }
     }
 }

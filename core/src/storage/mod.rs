@@ -7,13 +7,16 @@
 //! new file from an open one; `examine` looks at a damaged one, through a `lens`; `entry`
 //! says in words what a key stands for.
 
+mod again;
 mod batch;
 mod commit;
 pub(crate) mod copy;
+mod current;
 mod engine;
 pub(crate) mod entry;
 pub(crate) mod examine;
 mod fork;
+mod header;
 mod holder;
 pub(crate) mod keys;
 pub(crate) mod kv;
@@ -25,6 +28,7 @@ mod memory;
 mod open;
 mod overlay;
 mod patient;
+mod per_process;
 mod quiet;
 mod registry;
 mod shared;
@@ -38,7 +42,7 @@ mod tests;
 
 pub(crate) use batch::{Ended, Post, Told};
 pub(crate) use engine::{Engine, EngineOptions};
-pub(crate) use fork::PerProcess;
+pub(crate) use header::Stamp;
 #[cfg(test)]
 use kv::{Flow, Order, Read, Space, Write, last_below, scan_prefix};
-pub(crate) use stamp::Stamp;
+pub(crate) use per_process::PerProcess;

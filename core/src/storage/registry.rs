@@ -1,8 +1,9 @@
 //! One engine per file in a process: who opens a file that is open already shares it.
 
 use super::EngineOptions;
-use super::fork::PerProcess;
+use super::current::OfProcess;
 use super::open;
+use super::per_process::PerProcess;
 use super::shared::Shared;
 use crate::error::Result;
 use std::collections::HashMap;

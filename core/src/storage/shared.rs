@@ -6,10 +6,12 @@
 
 use super::batch::Post;
 use super::commit::{Ledger, Queue};
+use super::current::OfProcess;
+use super::header::Stamp;
 use super::kv::Write;
 use super::open;
 use super::patient::{Backing, Patience};
-use super::stamp::{Stamp, Stamps};
+use super::stamp::Stamps;
 use super::table::{ReadTables, WriteTables};
 use super::trouble::Place;
 use crate::error::{Error, Result};
@@ -53,11 +55,6 @@ impl Shared {
 
     pub(super) fn place(&self) -> &Place {
         &self.place
-    }
-
-    #[inline]
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
     }
 
     #[inline]
@@ -208,6 +205,13 @@ impl Shared {
 /// Whether redb refuses everything from here on.
 fn stops(error: &TransactionError) -> bool {
     matches!(error, TransactionError::Storage(StorageError::PreviousIo | StorageError::LockPoisoned(_)))
+}
+
+impl OfProcess for Shared {
+    #[inline]
+    fn generation(&self) -> u64 {
+        self.generation
+    }
 }
 
 impl Ledger for Shared {

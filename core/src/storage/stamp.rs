@@ -34,6 +34,7 @@
 //! on Linux, macOS and the BSDs; on network file systems they do not between machines, which is one more
 //! reason to keep stores on a local disk. Where there is no map, the same bytes are read with a read.
 
+use super::header::{Stamp, look, snapshot};
 use std::cell::Cell;
 use std::fs::File;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
@@ -41,21 +42,6 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 const GOD_BYTE: usize = 9;
 const IDS: [usize; 2] = [64 + 104, 192 + 104];
 const PAGE: usize = 4096;
-
-/// The state of a store at one moment, for comparison only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// The opening's number, and the god byte in the lowest eight bits.
-    opening: u64,
-    ids: [u64; 2],
-}
-
-impl Stamp {
-    /// The number of the opening: another one is, as far as we know, another file.
-    pub(crate) fn opening(&self) -> u64 {
-        self.opening >> 8
-    }
-}
 
 /// Takes stamps of one opened file.
 #[derive(Debug)]
@@ -85,12 +71,11 @@ impl Stamps {
         }
         // SAFETY: the page is mapped and readable for 4096 bytes until `drop` (`retire` exchanges
         // what is behind it in one step). Both ids lie at multiples of eight. Other processes write to the memory, so
-        // every access is atomic; a plain atomic load never writes. Acquire keeps the loads in their order.
-        let god = || unsafe { (*page.add(GOD_BYTE).cast::<AtomicU8>()).load(Ordering::Acquire) };
-        // SAFETY: as above.
-        let id = |at: usize| unsafe { (*page.add(at).cast::<AtomicU64>()).load(Ordering::Acquire) };
-        let (god, ids) = snapshot(god, || IDS.map(id));
-        Stamp { opening: self.opening | u64::from(god), ids }
+        // every access is atomic; a plain atomic load never writes.
+        let (god, ids) = unsafe {
+            (&*page.add(GOD_BYTE).cast::<AtomicU8>(), IDS.map(|at| &*page.add(at).cast::<AtomicU64>()))
+        };
+        look(self.opening, god, ids)
     }
 
     #[cold]
@@ -113,9 +98,9 @@ impl Stamps {
         if failed.get() {
             // Unreadable: equal to no other stamp, so that nobody trusts what they remember.
             let n = NEVER_THE_SAME.fetch_add(1, Ordering::Relaxed);
-            return Stamp { opening: self.opening, ids: [u64::MAX, n] };
+            return Stamp::new(self.opening, 0, [u64::MAX, n]);
         }
-        Stamp { opening: self.opening | u64::from(god), ids }
+        Stamp::new(self.opening, god, ids)
     }
 
     /// Lets go of the file, whose blocks a map would hold even after it was deleted. Stamps that are
@@ -152,20 +137,6 @@ impl Drop for Stamps {
                 unsafe { libc::munmap(page.cast(), PAGE) };
             }
         }
-    }
-}
-
-/// The god byte and the ids as they were at one moment; see reason 2.
-#[inline]
-pub(super) fn snapshot(mut god: impl FnMut() -> u8, mut ids: impl FnMut() -> [u64; 2]) -> (u8, [u64; 2]) {
-    let mut before = ids();
-    loop {
-        let god = god();
-        let after = ids();
-        if before == after {
-            return (god, after);
-        }
-        before = after;
     }
 }
 

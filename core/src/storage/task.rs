@@ -1,14 +1,14 @@
 //! The operations of a group, whatever their types: run once over an overlay, told once how it went.
 
+use super::again::again;
 use super::kv::Write;
 use super::overlay::Overlay;
 use super::table::WriteTables;
-use super::trouble::again;
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 // Nothing behind these mutexes is left half-done by a panic: operations run inside `catch_unwind`.
 pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -10,16 +10,14 @@
 //! read from the store is always a correct answer. A forked child begins with an empty one, because a lock that
 //! another thread held at the fork stays locked in the child for ever.
 
+use hashbrown::{Equivalent, HashMap};
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use hashbrown::{Equivalent, HashMap};
 
 use crate::error::Result;
 use crate::model::version::PromptVersion;
 use crate::storage::{Engine, PerProcess, Stamp};
+use crate::sync::RwLock;
 
 /// A table that grows beyond this is emptied: the cache is bounded, whatever is asked for.
 const MAX_ENTRIES: usize = 1 << 18;
@@ -93,13 +91,15 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new() -> Cache {
+        use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Cache { id: NEXT.fetch_add(1, Ordering::Relaxed), shared: PerProcess::new() }
     }
 
     /// This thread's answers.
     fn with_local<T>(&self, f: impl FnOnce(&mut Answers) -> T) -> T {
-        LOCAL.with_borrow_mut(|stores| {
+        LOCAL.with(|stores| {
+            let mut stores = stores.borrow_mut();
             let place = match stores.iter().position(|(id, _)| *id == self.id) {
                 Some(place) => place,
                 None => {

@@ -1,12 +1,15 @@
 //! Every trace and every score is looked at, wherever it lies.
+//!
+//! What is remembered on the way grows with the segments and the holes between calls, not with the calls: ten million are
+//! checked in the memory of a few. So the index and the calls are not held against each other one by one. Each
+//! is added up, in whatever order it lies; only if the sums differ it is asked for every call, to say which one it doesn't know.
 
-use std::collections::HashMap;
-
+use super::index::Entry;
 use super::scores::ScoreRecord;
 use super::segment::{Calls, Scores};
 use super::stream::{self, Info, Shelf, Stream};
 use super::{LateScore, TraceRecord, damaged, index, pack, read, scores, texts};
-use crate::codec::hash::fingerprint;
+use crate::codec::hash::{fingerprint, wide_digest};
 use crate::codec::record::decode;
 use crate::error::{Error, Result};
 use crate::model::id::ContentId;
@@ -35,16 +38,80 @@ pub(crate) fn check(tx: &dyn Read, version: IsVersion<'_>) -> Result<Checked> {
         streams.push((prompt.parse::<PromptName>()?, decode::<Stream>(value)?));
         Ok(Flow::Continue)
     })?;
-    // Where each fingerprint points; what it points to must be there.
-    let mut places: HashMap<(u32, u64), (u64, u32)> = HashMap::new();
-    index::visit(tx, &mut |(print, check, stream, place)| {
-        places.insert((*stream, *place), (*print, *check));
+    let (mut in_index, mut in_calls) = (Sum::default(), Sum::default());
+    index::visit(tx, &mut |entry| {
+        in_index.add(*entry);
         Ok(())
     })?;
     for (prompt, stream) in &streams {
-        check_stream(tx, prompt, stream, &places, version, &mut checked)?;
+        check_stream(tx, prompt, stream, version, &mut in_calls, &mut checked)?;
+    }
+    if in_index != in_calls {
+        for (_, stream) in &streams {
+            find_each(tx, stream)?;
+        }
+        return Err(damaged("the index of traces has an entry twice, or one of no call"));
     }
     Ok(checked)
+}
+
+/// Entries of the index added up in any order: how many, and the sum of their digests.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum(u64, u128);
+
+impl Sum {
+    fn add(&mut self, (print, check, stream, place): Entry) {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&print.to_le_bytes());
+        bytes[8..12].copy_from_slice(&check.to_le_bytes());
+        bytes[12..16].copy_from_slice(&stream.to_le_bytes());
+        bytes[16..].copy_from_slice(&place.to_le_bytes());
+        self.0 += 1;
+        self.1 = self.1.wrapping_add(u128::from_le_bytes(wide_digest(&bytes)));
+    }
+}
+
+/// Places in ascending order, as runs from the first to the last of neighbours.
+#[derive(Default)]
+struct Places(Vec<(u64, u64)>);
+
+impl Places {
+    /// Adds places that ascend; false if they don't, or don't lie behind those that are there.
+    fn add(&mut self, places: &[u64]) -> bool {
+        places.iter().all(|&place| match self.0.last_mut() {
+            Some((_, last)) if place <= *last => false,
+            Some((_, last)) if *last + 1 == place => {
+                *last = place;
+                true
+            }
+            _ => {
+                self.0.push((place, place));
+                true
+            }
+        })
+    }
+
+    fn has(&self, place: u64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= place);
+        after > 0 && place <= self.0[after - 1].1
+    }
+}
+
+/// Asks the index for every call of a stream, as a reader does.
+fn find_each(tx: &dyn Read, stream: &Stream) -> Result<()> {
+    let shelf = Shelf::Calls(stream.number);
+    for (number, _) in shelf.list(tx)? {
+        let calls = Calls::decode(&shelf.read(tx, number)?)?;
+        let ids: Vec<String> = (0..calls.len()).map(|row| calls.ids.get(row)).collect();
+        let asked: Vec<index::Print> = ids.iter().map(|id| fingerprint(id)).collect();
+        let found = index::find(tx, &asked)?;
+        for ((id, place), found) in ids.iter().zip(&calls.places).zip(found) {
+            if found != Some((stream.number, *place)) {
+                return Err(damaged(format!("the trace {id} is not found by its id")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether the bytes of an entry of the columns are what its kind says; entries of other kinds are not looked at.
@@ -147,14 +214,14 @@ fn check_stream(
     tx: &dyn Read,
     prompt: &PromptName,
     stream: &Stream,
-    found: &HashMap<(u32, u64), (u64, u32)>,
     version: IsVersion<'_>,
+    sum: &mut Sum,
     checked: &mut Checked,
 ) -> Result<()> {
     if pack::count(tx, stream.number)? != stream.packs {
         return Err(damaged(format!("a batch of {prompt} is missing")));
     }
-    let mut places = Vec::new();
+    let mut places = Places::default();
     let shelf = Shelf::Calls(stream.number);
     for (number, info) in shelf.list(tx)? {
         let calls = Calls::decode(&shelf.read(tx, number)?)?;
@@ -165,23 +232,20 @@ fn check_stream(
             return Err(damaged(format!("a segment of {prompt} is not what it is described as")));
         }
         for (row, &place) in calls.places.iter().enumerate() {
-            let id = calls.ids.get(row);
-            if found.get(&(stream.number, place)) != Some(&fingerprint(&id)) {
-                return Err(damaged(format!("the trace {id} is not found by its id")));
-            }
+            let (print, check) = fingerprint(&calls.ids.get(row));
+            sum.add((print, check, stream.number, place));
             if calls.texts.get(row) == Some(&1) {
                 texts::load(tx, stream.number, place)?;
             }
             checked.traces += 1;
         }
-        if places.last().is_some_and(|last| calls.places.first() <= Some(last)) {
-            return Err(damaged(format!("two segments of {prompt} overlap")));
+        if !places.add(&calls.places) {
+            return Err(damaged(format!("the calls of {prompt} are not in order, or two segments overlap")));
         }
-        places.extend_from_slice(&calls.places);
     }
-    let there = |place: u64| match places.binary_search(&place) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(damaged(format!("a score of {prompt} belongs to no trace"))),
+    let there = |place: u64| match places.has(place) {
+        true => Ok(()),
+        false => Err(damaged(format!("a score of {prompt} belongs to no trace"))),
     };
     for (metric, number, _) in stream::scores_listed(tx, stream.number)? {
         let scores = Scores::decode(&Shelf::Scores(stream.number, &metric).read(tx, number)?)?;
@@ -202,4 +266,104 @@ fn check_stream(
         checked.scores += 1;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Engine, EngineOptions};
+    use crate::{Content, LoggedCall, NewTrace, Store};
+
+    #[test]
+    fn places_are_runs_of_neighbours() {
+        let mut places = Places::default();
+        assert!(!places.has(0));
+        assert!(places.add(&[2, 3, 4, 8]) && places.add(&[]) && places.add(&[9, 11]));
+        assert_eq!(places.0, [(2, 4), (8, 9), (11, 11)]);
+        let there: Vec<u64> = (0..14).filter(|place| places.has(*place)).collect();
+        assert_eq!(there, [2, 3, 4, 8, 9, 11]);
+        assert!(!places.add(&[11]) && !places.add(&[5]));
+        assert!(!Places::default().add(&[2, 2]));
+        assert!(Places::default().add(&[u64::MAX - 1, u64::MAX]));
+    }
+
+    /// What `verify` says of a store with 3,000 calls in the columns, after its index was tampered with; `tamper` is given the
+    /// stream's number.
+    fn verified(
+        tamper: impl FnOnce(&mut dyn crate::storage::kv::Write, u32) -> Result<()> + Send + 'static,
+    ) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.tp");
+        let store = Store::open(&path).unwrap();
+        store.publish("p", Content::text("one"), Default::default()).unwrap();
+        let call = |n: u32| {
+            let trace = NewTrace { trace_id: Some(format!("t{n}")), ..NewTrace::default() };
+            LoggedCall { prompt: "p".to_owned(), version: 1.into(), trace, scores: Vec::new() }
+        };
+        store.log_many((0..3_000).map(call).collect()).unwrap();
+        let report = store.verify().unwrap();
+        assert_eq!((report.ok, report.traces), (true, 3_000), "{report:?}");
+        store.close().unwrap();
+        let options = EngineOptions { read_only: false, busy_timeout: std::time::Duration::from_secs(5) };
+        let engine = Engine::open(&path, options).unwrap();
+        engine
+            .write(move |tx| {
+                let found = index::find(&*tx, &[fingerprint("t1234")])?;
+                let (stream, place) = found[0].expect("it was logged");
+                assert_eq!(place, 1_235);
+                tamper(tx, stream)
+            })
+            .unwrap();
+        engine.close().unwrap();
+        Store::open(&path).unwrap().verify().unwrap().broken.unwrap_or_default()
+    }
+
+    fn entry(place: u64) -> (index::Print, u64) {
+        (fingerprint("t1234"), place)
+    }
+
+    #[test]
+    fn an_index_that_is_in_order_is_no_fault() {
+        let broken = verified(|tx, stream| {
+            index::retain(tx, &mut |entry| Ok(entry.3 != 1_235))?;
+            index::add(tx, stream, &[entry(1_235)])
+        });
+        assert_eq!(broken, "");
+    }
+
+    #[test]
+    fn a_missing_entry_is_found() {
+        let broken = verified(|tx, _| index::retain(tx, &mut |entry| Ok(entry.3 != 1_235)));
+        assert!(broken.contains("the trace t1234 is not found by its id"), "{broken}");
+    }
+
+    #[test]
+    fn an_entry_of_another_place_is_found() {
+        let broken = verified(|tx, stream| {
+            index::retain(tx, &mut |entry| Ok(entry.3 != 1_235))?;
+            index::add(tx, stream, &[entry(1_236)])
+        });
+        assert!(broken.contains("the trace t1234 is not found by its id"), "{broken}");
+    }
+
+    #[test]
+    fn an_entry_of_another_id_is_found() {
+        let broken = verified(|tx, stream| {
+            index::retain(tx, &mut |entry| Ok(entry.3 != 1_235))?;
+            index::add(tx, stream, &[(fingerprint("t12345"), 1_235)])
+        });
+        assert!(broken.contains("the trace t1234 is not found by its id"), "{broken}");
+    }
+
+    #[test]
+    fn an_entry_twice_is_found() {
+        let broken = verified(|tx, stream| index::add(tx, stream, &[entry(1_235)]));
+        assert!(broken.contains("an entry twice"), "{broken}");
+    }
+
+    #[test]
+    fn an_entry_of_no_call_is_found() {
+        let broken = verified(|tx, stream| index::add(tx, stream, &[(fingerprint("nobody"), 9_999)]));
+        assert!(broken.contains("one of no call"), "{broken}");
+    }
 }

@@ -381,3 +381,31 @@ fn file() {
         "the cases are of all kinds"
     );
 }
+
+/// What `verify` remembers on its way doesn't grow with the calls: five times as many take no more at once.
+#[test]
+fn verifying_more_calls_takes_no_more_memory() {
+    let dir = folder();
+    let store = Store::open(dir.path().join("store.tp")).unwrap();
+    store.publish("p", crate::Content::text("one"), Default::default()).unwrap();
+    let peak_of = |calls: std::ops::Range<u32>| {
+        for from in calls.step_by(4_000) {
+            let call = |n: u32| {
+                let trace = crate::NewTrace { trace_id: Some(format!("t{n}")), ..Default::default() };
+                crate::LoggedCall { prompt: "p".to_owned(), version: 1.into(), trace, scores: Vec::new() }
+            };
+            store.log_many((from..from + 4_000).map(call).collect()).unwrap();
+        }
+        // The first time fills the engine's cache of pages.
+        store.verify().unwrap();
+        let (report, most) = allocator::peak(|| store.verify().unwrap());
+        assert!(report.ok, "{report:?}");
+        (report.traces, most)
+    };
+    let few = peak_of(0..8_000);
+    let many = peak_of(8_000..40_000);
+    println!("verify: {few:?}, {many:?} (calls, bytes)");
+    assert_eq!((few.0, many.0), (8_000, 40_000));
+    // Eight bytes for each would be 250 KiB.
+    assert!(many.1 < few.1 + (128 << 10), "{few:?} {many:?}");
+}

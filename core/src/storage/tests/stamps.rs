@@ -1,7 +1,7 @@
 //! The four reasons why the stamp is sound, one after the other. The other writer is a second redb handle that
 //! our engine knows nothing of.
 
-use super::super::stamp::snapshot;
+use super::super::header::snapshot;
 use super::{commit_elsewhere, get, open, place, put, second_handle};
 use std::cell::Cell;
 use std::collections::HashSet;
