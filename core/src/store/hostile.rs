@@ -1,12 +1,10 @@
 //! What the fuzz targets reach of the hall's inside; see [`crate::fuzzing`].
 
-use super::Store;
 use super::records::{self, With, each};
 use crate::codec::record::{Record, decode, encode};
 use crate::error::Result;
-use crate::storage::copy::END;
 use crate::storage::entry::Kind;
-use crate::storage::kv::{Flow, Order, Space};
+use crate::storage::kv::Space;
 
 struct Both;
 
@@ -38,8 +36,11 @@ pub(crate) fn cursor(text: &str) -> Result<()> {
     super::traces::read_cursor(text).map(drop)
 }
 
-/// Every entry of a store.
-pub(crate) fn entries(store: &Store) -> Vec<(Space, Vec<u8>, Vec<u8>)> {
+/// Every entry of a store, for the cases to begin with.
+#[cfg(test)]
+pub(crate) fn entries(store: &super::Store) -> Vec<(Space, Vec<u8>, Vec<u8>)> {
+    use crate::storage::copy::END;
+    use crate::storage::kv::{Flow, Order};
     let mut out = Vec::new();
     let read = store.read(|tx| {
         Space::ALL.into_iter().try_for_each(|space| {
