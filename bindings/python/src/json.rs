@@ -214,11 +214,14 @@ pub(crate) fn read<'py>(py: Python<'py>, text: &str, root: &str) -> PyResult<Bou
 /// So many names of members are remembered while an answer is read: most come again and again.
 const NAMES: usize = 64;
 
+/// Names and their objects, each at a place that the name says.
+type Known<'py> = [Option<(String, Bound<'py, PyString>)>; NAMES];
+
 /// Makes Python's objects as the text is read, without a value of ours in between.
 #[derive(Clone, Copy)]
 struct Reader<'a, 'py> {
     py: Python<'py>,
-    names: &'a RefCell<[Option<(String, Bound<'py, PyString>)>; NAMES]>,
+    names: &'a RefCell<Known<'py>>,
 }
 
 impl<'py> Reader<'_, 'py> {

@@ -33,7 +33,8 @@ class Datasets(StoreTest):
         for page in (1, 7, 25, 1000):
             found = list(ds.iter_items(page=page))
             self.assertEqual(found, ds.items())
-        self.assertEqual([(i.input, i.expected) for i in found], [({"n": i, "text": "é\n\"" * i}, i / 7) for i in range(25)])
+        expected = [({"n": i, "text": "é\n\"" * i}, i / 7) for i in range(25)]
+        self.assertEqual([(i.input, i.expected) for i in found], expected)
         # One version from beginning to end, whatever is changed meanwhile.
         half = ds.iter_items(page=10)
         first = [next(half) for _ in range(10)]

@@ -260,7 +260,8 @@ class Many(StoreTest):
             at = NOON + timedelta(days=i // 2)
             self.store.log(v, trace_id=f"t{i}", at=at, latency_ms=i, variant="ab"[i % 2])
         found = self.store.summary("p", "latency_ms", by=["variant", "version"])
-        self.assertEqual((found.by, [(g.group, g.mean) for g in found.groups]), (["variant", "version"], [(["a", 1], 1), (["b", 1], 2)]))
+        groups = [(group.group, group.mean) for group in found.groups]
+        self.assertEqual((found.by, groups), (["variant", "version"], [(["a", 1], 1), (["b", 1], 2)]))
         same = self.store.summary("p", "latency_ms", by=("version",))
         self.assertEqual(same, self.store.summary("p", "latency_ms", by="version"))
         with self.assertRaises(InvalidError):

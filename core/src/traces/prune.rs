@@ -55,7 +55,7 @@ pub(crate) fn prune(
         return Ok(pruned);
     }
     let mut stream = stream::find_or_make(tx, prompt)?;
-    let before = (!made).then(|| stream.clone());
+    let known = (!made).then(|| stream.clone());
     pack::unpack(tx, &mut stream)?;
     let (mut gone, mut with_texts) = (HashSet::new(), Vec::new());
     let shelf = Shelf::Calls(stream.number);
@@ -114,7 +114,7 @@ pub(crate) fn prune(
         let number = stream.number;
         index::retain(tx, &mut |(.., of, place)| Ok(*of != number || !gone.contains(place)))?;
     }
-    if before.as_ref() != Some(&stream) {
+    if known.as_ref() != Some(&stream) {
         stream::save(tx, prompt, &stream)?;
     }
     Ok(pruned)

@@ -123,7 +123,7 @@ class Result:
     @classmethod
     def from_dicts(cls, data: list[dict[str, Any]]) -> list[Self]:
         """Reads records from a list of the core's JSON."""
-        return _native.records(cls, _triples(cls), data)
+        return _native.records(cls, _triples(cls), data)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         data = {f.metadata.get("json", f.name): getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
