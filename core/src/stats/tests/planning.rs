@@ -189,6 +189,27 @@ fn nothing_to_adjust_is_nothing_and_equal_p_values_keep_their_order() {
     }
 }
 
+#[test]
+fn scores_past_what_squares_hold_are_no_result_that_lies() {
+    let (max, small) = (f64::MAX, [2.2618292621786766, 1.488547566795642]);
+    // The squares of what lies around the mean are past the largest number: that is not "no spread".
+    assert!(mean_sd(&[max, 0.0]).is_none_or(|found| found.sd.is_some_and(|sd| sd > 0.0)));
+    for (kind, inputs) in [
+        ("cuped", json!({"y_a": [max, 0.0], "x_a": [null, null], "y_b": small, "x_b": [null, null]})),
+        (
+            "post_stratified",
+            json!({"a": [[0, max / 4.0], [1, max / 4.0]], "b": [[0, small[0]], [1, small[1]]], "order": [0, 1]}),
+        ),
+        (
+            "post_stratified",
+            json!({"a": [[0, max / 4.0], [0, max / 4.0]], "b": [[0, small[0]], [0, small[1]]], "order": [0, 1]}),
+        ),
+    ] {
+        let found = run_case(kind, &inputs).unwrap();
+        readable(kind, &found);
+    }
+}
+
 /// `null`, NaN and infinity are never what a result that is `ok` says in a field that a verdict is read from.
 fn readable(kind: &str, found: &Value) {
     if found["status"] != "ok" {
