@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::name::{Label, MetricName, PromptName};
 use crate::model::score::{Direction, ScoreConfig};
 use crate::model::trace::{Figure, ScoreSource};
+use crate::stats;
 use crate::traces::{Live, Marks, Needs};
 
 pub(crate) use many::summarise_all;
@@ -237,12 +238,11 @@ pub(crate) fn values(live: &Live, marks: &Marks) -> Vec<f64> {
 }
 
 /// Summarises a metric over traces. Without marks it is a figure that the traces carry.
-pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) -> Result<LiveSummary> {
+fn summarise(question: Question, live: &Live, groups: &Groups, marks: Option<&Marks>) -> Result<LiveSummary> {
     let mut all = Pile::default();
-    let groups = Groups::of(&question, live);
     let mut piles: Vec<Pile> = groups.names.iter().map(|_| Pile::default()).collect();
     match (marks, Figure::of(question.metric.as_str())) {
-        (Some(marks), _) => pile_marks(&question, live, marks, &groups, &mut all, &mut piles),
+        (Some(marks), _) => pile_marks(&question, live, marks, groups, &mut all, &mut piles),
         (None, Some(figure)) => {
             for (row, value) in live.figure(figure).iter().enumerate() {
                 let unit = if value.is_nan() { Unit::Missing } else { Unit::Value(*value) };
@@ -263,14 +263,14 @@ pub(crate) fn summarise(question: Question, live: &Live, marks: Option<&Marks>) 
     all.sort();
     // A source alone may lie outside of what the sources' means span.
     let observed = std::iter::once(&all).chain(&piles).filter_map(Pile::range);
-    let observed = observed.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let observed = observed.reduce(stats::wider);
     let scale = question.scale(observed);
     let names = marks.map_or(&[][..], |marks| &marks.categories);
     let keep_empty = question.by == [GroupBy::Label];
     let mut made = Vec::new();
-    for (group, pile) in groups.names.into_iter().zip(piles) {
+    for (group, pile) in groups.names.iter().zip(piles) {
         if pile.traces > 0 || keep_empty {
-            made.push(LiveGroup { group, figures: pile.figures(scale, names)? });
+            made.push(LiveGroup { group: group.clone(), figures: pile.figures(scale, names)? });
         }
     }
     made.sort_by(|a, b| a.group.cmp(&b.group));

@@ -99,7 +99,7 @@ pub use rates::{
     paired_rates, wilson,
 };
 pub use repeats::{RepeatNoise, noise_floor, repeat_noise, repeat_variance};
-pub(crate) use sort::sort;
+pub(crate) use sort::{sort, wider};
 pub use srm::{SRM_ALPHA, SRM_CONCENTRATION, SRM_WARNING, Srm, SrmMethod, SrmSequence, srm, srm_sequence};
 pub use stratified::{PostStratified, StrataPlan, StratumDifference, post_stratified};
 pub(crate) use sum::mean_sd_of;

@@ -71,6 +71,14 @@ pub(crate) fn sort(values: &mut [f64]) {
     values.iter_mut().zip(sorted).for_each(|(x, key)| *x = value(key));
 }
 
+/// What two ranges span together, in the order of [`f64::total_cmp`].
+pub(crate) fn wider((low, high): (f64, f64), (other_low, other_high): (f64, f64)) -> (f64, f64) {
+    (
+        if other_low.total_cmp(&low).is_lt() { other_low } else { low },
+        if other_high.total_cmp(&high).is_gt() { other_high } else { high },
+    )
+}
+
 /// The value that would stand at `place` (from 0) if the lists, which are sorted each, were one sorted list.
 pub(crate) fn nth_of_sorted(lists: &[&[f64]], place: usize) -> Option<f64> {
     let ends = lists.iter().filter_map(|list| Some((key(*list.first()?), key(*list.last()?))));

@@ -151,15 +151,17 @@ pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(Print, u64)]) -> Re
     let mut entries: Vec<Entry> =
         calls.iter().map(|((print, check), place)| (*print, *check, stream, *place)).collect();
     entries.sort_unstable();
-    if entries.len() <= BLOCK && batches::put(tx, &entries)? < BATCHES {
-        return Ok(());
-    }
     if entries.len() <= BLOCK {
+        if batches::put(tx, &entries)? < BATCHES {
+            return Ok(());
+        }
         entries = batches::take(tx)?;
     }
     let mut known = runs(tx)?;
     let number = known.iter().map(|(_, run, _)| run + 1).max().unwrap_or(1);
-    write_run(tx, number, &entries)?;
+    let mut build = Build::new(number, entries.len() as u64);
+    entries.iter().try_for_each(|entry| build.push(tx, *entry))?;
+    build.finish(tx, 0)?;
     known.push((0, number, entries.len() as u64));
     for (level, next) in (0..TOP).zip(number + 1..) {
         let of_level: Vec<(u8, u64, u64)> =
@@ -172,12 +174,6 @@ pub(super) fn add(tx: &mut dyn Write, stream: u32, calls: &[(Print, u64)]) -> Re
         known.push((level + 1, next, entries));
     }
     Ok(())
-}
-
-fn write_run(tx: &mut dyn Write, number: u64, entries: &[Entry]) -> Result<()> {
-    let mut build = Build::new(number, entries.len() as u64);
-    entries.iter().try_for_each(|entry| build.push(tx, *entry))?;
-    build.finish(tx, 0)
 }
 
 /// One run after another, block by block.

@@ -22,16 +22,9 @@ impl Part {
         range.unwrap_or_default()
     }
 
-    /// The smallest and the largest number.
-    pub(crate) fn range(&self) -> Option<(f64, f64)> {
-        let first = *self.values.first()?;
-        let wider = |(low, high): (f64, f64), &x: &f64| {
-            (
-                if x.total_cmp(&low).is_lt() { x } else { low },
-                if x.total_cmp(&high).is_gt() { x } else { high },
-            )
-        };
-        Some(self.values.iter().fold((first, first), wider))
+    /// The numbers of all groups.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
     }
 }
 

@@ -97,17 +97,6 @@ fn count(present: &[u64]) -> usize {
     present.iter().filter(|&&there| there == 1).count()
 }
 
-/// The first values of a column, and the others.
-fn halves<T: Clone>(values: &[T], rows: usize) -> (Vec<T>, Vec<T>) {
-    let (head, rest) = values.split_at(rows.min(values.len()));
-    (head.to_vec(), rest.to_vec())
-}
-
-fn each<T: Clone>([a, b]: &[Vec<T>; 2], rows: usize) -> ([Vec<T>; 2], [Vec<T>; 2]) {
-    let (a, b) = (halves(a, rows), halves(b, rows));
-    ([a.0, b.0], [a.1, b.1])
-}
-
 impl Calls {
     pub(super) fn len(&self) -> usize {
         self.places.len()
@@ -176,49 +165,30 @@ impl Calls {
         Ok(Call { place, version_id, texts: self.texts.get(row) == Some(&1), facts })
     }
 
-    /// The first rows, and the others.
-    pub(super) fn split_at(&self, rows: usize) -> (Calls, Calls) {
-        let (experiments, variants) = (self.experiments.split(rows), self.variants.split(rows));
-        let (strata, ids) = (self.strata.split(rows), self.ids.split(rows));
-        let (users, figures, tokens) =
-            (self.users.split(rows), each(&self.figures, rows), each(&self.tokens, rows));
-        let (places, at) = (halves(&self.places, rows), halves(&self.at, rows));
-        let (versions, texts) = (halves(&self.versions, rows), halves(&self.texts, rows));
+    /// Keeps the first rows, and gives back the others.
+    pub(super) fn split_off(&mut self, rows: usize) -> Calls {
+        let versions = self.versions.split_off(rows);
         let of_rows = |versions: &[u64]| {
             let here: BTreeSet<u64> = versions.iter().copied().collect();
             let known = self.version_ids.iter().filter(|(version, _)| here.contains(version));
             known.map(|(version, id)| (*version, *id)).collect()
         };
-        let (ids_of_head, ids_of_rest) = (of_rows(&versions.0), of_rows(&versions.1));
-        let head = Calls {
-            places: places.0,
-            at: at.0,
-            versions: versions.0,
-            version_ids: ids_of_head,
-            experiments: experiments.0,
-            variants: variants.0,
-            strata: strata.0,
-            figures: figures.0,
-            tokens: tokens.0,
-            ids: ids.0,
-            users: users.0,
-            texts: texts.0,
-        };
-        let rest = Calls {
-            places: places.1,
-            at: at.1,
-            versions: versions.1,
-            version_ids: ids_of_rest,
-            experiments: experiments.1,
-            variants: variants.1,
-            strata: strata.1,
-            figures: figures.1,
-            tokens: tokens.1,
-            ids: ids.1,
-            users: users.1,
-            texts: texts.1,
-        };
-        (head, rest)
+        let (kept, gone) = (of_rows(&self.versions), of_rows(&versions));
+        self.version_ids = kept;
+        Calls {
+            places: self.places.split_off(rows),
+            at: self.at.split_off(rows),
+            versions,
+            version_ids: gone,
+            experiments: self.experiments.split_off(rows),
+            variants: self.variants.split_off(rows),
+            strata: self.strata.split_off(rows),
+            figures: self.figures.each_mut().map(|column| column.split_off(rows)),
+            tokens: self.tokens.each_mut().map(|column| column.split_off(rows)),
+            ids: self.ids.split_off(rows),
+            users: self.users.split_off(rows),
+            texts: self.texts.split_off(rows),
+        }
     }
 
     /// The rows of which `keep` says so.
@@ -328,4 +298,58 @@ impl Calls {
 
 fn damaged(name: usize, reason: impl ToString) -> Error {
     Error::DamagedRecord { record: NAMES[name], reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::score::ScoreValue;
+
+    #[test]
+    fn what_is_split_is_together_what_it_was() {
+        let mut calls = Calls::default();
+        for place in 0..9u64 {
+            let facts = TraceFacts {
+                trace_id: format!("t{place}").parse().unwrap(),
+                at: Timestamp::from_micros(place as i64),
+                place: None,
+                version: 1 + place as u32 / 4,
+                user: name(["", "u"][place as usize % 2]),
+                experiment: None,
+                variant: name(["a", "b"][place as usize / 5]),
+                stratum: None,
+                latency_ms: (place % 3 == 0).then_some(place as f64),
+                cost_usd: None,
+                tokens_in: Some(place),
+                tokens_out: (place % 2 == 0).then_some(place),
+            };
+            let version_id = ContentId::from_bytes([facts.version as u8; 32]);
+            calls.push(&Call { place, facts, version_id, texts: place == 3 });
+        }
+        let (whole, mut head) = (calls.encode(), calls);
+        let rest = head.split_off(5);
+        assert_eq!((head.len(), rest.len()), (5, 4));
+        assert_eq!(rest.version_ids.keys().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(rest.variants.words(), ["b"]);
+        // Each half is a segment of its own.
+        let mut both = Calls::decode(&head.encode()).unwrap();
+        both.append(Calls::decode(&rest.encode()).unwrap());
+        assert_eq!(both.encode(), whole);
+        let mut scores = Scores::default();
+        for place in 0..9u64 {
+            let value = match place % 4 {
+                0 => ScoreValue::Number(place as f64),
+                1 => ScoreValue::Category(format!("c{}", place / 2)),
+                2 => ScoreValue::Missing,
+                _ => ScoreValue::Bool(place == 3),
+            };
+            let (source, at) = (source(place % 2).unwrap(), Timestamp::from_micros(place as i64));
+            scores.push(&Scored { place, source, value, at, judge: name("j"), comment: place });
+        }
+        let (whole, mut head) = (scores.encode(), scores);
+        let rest = head.split_off(5);
+        let mut both = Scores::decode(&head.encode()).unwrap();
+        both.append(Scores::decode(&rest.encode()).unwrap());
+        assert_eq!((head.len(), rest.len(), both.encode()), (5, 4, whole));
+    }
 }

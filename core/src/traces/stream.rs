@@ -215,8 +215,8 @@ pub(super) fn scores_listed(tx: &(impl Read + ?Sized), stream: u32) -> Result<Ve
 pub(super) trait Segment: Default {
     fn rows(&self) -> usize;
     fn add(&mut self, other: Self);
-    /// The first rows, and the others.
-    fn split(&self, rows: usize) -> (Self, Self);
+    /// Keeps the first rows, of which there are more, and gives back the others.
+    fn split(&mut self, rows: usize) -> Self;
     fn to_bytes(&self) -> Vec<u8>;
     fn of_bytes(bytes: &[u8]) -> Result<Self>;
     /// The lowest and the highest place, the oldest and the newest call.
@@ -232,8 +232,8 @@ impl Segment for Calls {
     fn add(&mut self, other: Calls) {
         self.append(other);
     }
-    fn split(&self, rows: usize) -> (Calls, Calls) {
-        self.split_at(rows)
+    fn split(&mut self, rows: usize) -> Calls {
+        self.split_off(rows)
     }
     fn to_bytes(&self) -> Vec<u8> {
         self.encode()
@@ -261,8 +261,8 @@ impl Segment for Scores {
     fn add(&mut self, other: Scores) {
         self.append(other);
     }
-    fn split(&self, rows: usize) -> (Scores, Scores) {
-        self.split_at(rows)
+    fn split(&mut self, rows: usize) -> Scores {
+        self.split_off(rows)
     }
     fn to_bytes(&self) -> Vec<u8> {
         self.encode()
@@ -352,8 +352,8 @@ fn merge<S: Segment>(tx: &mut dyn Write, shelf: Shelf<'_>, young: &[(u64, Info)]
     match fitting(whole.rows(), bytes.len()) {
         None => put_bytes(tx, shelf, *first, &whole, &bytes),
         Some(rows) => {
-            let (head, rest) = whole.split(rows);
-            put(tx, shelf, *first, &head)?;
+            let rest = whole.split(rows);
+            put(tx, shelf, *first, &whole)?;
             put(tx, shelf, rest.own_number(*last), &rest)
         }
     }

@@ -58,9 +58,8 @@ impl Texts {
 }
 
 impl Texts {
-    /// The first rows, and the others.
-    pub(crate) fn split(&self, rows: usize) -> (Texts, Texts) {
-        let (head, rest) = self.codes.split_at(rows.min(self.codes.len()));
+    /// Keeps the first rows, and gives back the others; each with the words that it has.
+    pub(crate) fn split_off(&mut self, rows: usize) -> Texts {
         let part = |codes: &[u64]| {
             let mut part = Texts::default();
             codes
@@ -68,23 +67,21 @@ impl Texts {
                 .for_each(|&code| part.push(self.words.get(code as usize).map_or("", String::as_str)));
             part
         };
-        (part(head), part(rest))
+        let (head, rest) = self.codes.split_at(rows.min(self.codes.len()));
+        let (head, rest) = (part(head), part(rest));
+        *self = head;
+        rest
     }
 }
 
 impl Ids {
-    /// The first rows, and the others.
-    pub(crate) fn split(&self, rows: usize) -> (Ids, Ids) {
+    /// Keeps the first rows, and gives back the others.
+    pub(crate) fn split_off(&mut self, rows: usize) -> Ids {
         match self {
             Ids::Packed { ids, dashed } => {
-                let (head, rest) = ids.split_at(rows.min(ids.len()));
-                let part = |ids: &[[u8; 16]]| Ids::Packed { ids: ids.to_vec(), dashed: *dashed };
-                (part(head), part(rest))
+                Ids::Packed { ids: ids.split_off(rows.min(ids.len())), dashed: *dashed }
             }
-            Ids::Texts(texts) => {
-                let (head, rest) = texts.split(rows);
-                (Ids::Texts(head), Ids::Texts(rest))
-            }
+            Ids::Texts(texts) => Ids::Texts(texts.split_off(rows)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use super::pile::{Count, Groups, Scale, figures, higher, lower};
+use super::pile::{Count, Groups, Scale, figures};
 use super::{LiveGroup, LiveSummary, Question, summarise};
 use crate::error::{Error, Result};
 use crate::model::trace::Figure;
@@ -70,8 +70,8 @@ impl<T: Read + ?Sized> Wave<'_, '_, T> {
             .iter()
             .zip(&parts)
             .map(|(question, parts)| {
-                let ranges = parts.iter().flatten().filter_map(Part::range);
-                question.scale(ranges.reduce(|a, b| (lower(a.0, b.0), higher(a.1, b.1))))
+                let values = parts.iter().flatten().flat_map(Part::values);
+                question.scale(values.map(|&x| (x, x)).reduce(stats::wider))
             })
             .collect();
         let mut tasks = Vec::new();
@@ -89,7 +89,10 @@ impl<T: Read + ?Sized> Wave<'_, '_, T> {
                 Task::Group(i, group) => (*i, *group),
                 Task::Whole(i, packed) => {
                     let marks = packed.as_ref().map(|packed| live.unpack(packed)).transpose()?;
-                    return Ok(Done::Whole(*i, summarise(questions[*i].clone(), live, marks.as_ref())?));
+                    return Ok(Done::Whole(
+                        *i,
+                        summarise(questions[*i].clone(), live, groups, marks.as_ref())?,
+                    ));
                 }
             };
             let lists: Vec<&[f64]> = parts[i].iter().flatten().map(|part| part.of(group)).collect();

@@ -119,7 +119,7 @@ impl Scale {
 pub(super) fn figures(count: Count, lists: &[&[f64]], scale: Option<Scale>) -> LiveFigures {
     let moments = stats::mean_sd_of(lists);
     let ends = |list: &&[f64]| Some((*list.first()?, *list.last()?));
-    let ends = lists.iter().filter_map(ends).reduce(|a, b| (lower(a.0, b.0), higher(a.1, b.1)));
+    let ends = lists.iter().filter_map(ends).reduce(stats::wider);
     let interval = moments.as_ref().zip(ends).and_then(|(m, ends)| stats::mean_interval(ends, m, ALPHA));
     let quantile = |q: f64| stats::quantile_of_sorted(lists, q);
     LiveFigures {
@@ -139,15 +139,6 @@ pub(super) fn figures(count: Count, lists: &[&[f64]], scale: Option<Scale>) -> L
         histogram: scale.filter(|_| ends.is_some()).map(|scale| scale.histogram(lists)),
         categories: BTreeMap::new(),
     }
-}
-
-/// As sorting orders them: -0 is below 0.
-pub(super) fn lower(a: f64, b: f64) -> f64 {
-    if b.total_cmp(&a).is_lt() { b } else { a }
-}
-
-pub(super) fn higher(a: f64, b: f64) -> f64 {
-    if b.total_cmp(&a).is_gt() { b } else { a }
 }
 
 /// What a trace counts as, by its marks.

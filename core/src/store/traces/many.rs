@@ -63,31 +63,28 @@ fn limited(what: &'static str, n: usize) -> Result<()> {
 /// Names of a batch, each once; most batches have few metrics.
 struct Once<T> {
     names: Vec<T>,
-    given: Vec<String>,
+    spelled: fn(&T) -> &str,
     known: HashMap<String, usize>,
     /// Where the last one was found: most calls have the same metrics in the same order.
     last: usize,
 }
 
 impl<T> Once<T> {
-    fn new() -> Once<T> {
-        Once { names: Vec::new(), given: Vec::new(), known: HashMap::new(), last: 0 }
+    fn new(spelled: fn(&T) -> &str) -> Once<T> {
+        Once { names: Vec::new(), spelled, known: HashMap::new(), last: 0 }
     }
 
     fn find(&mut self, name: &str, make: impl FnOnce(&str) -> Result<T>) -> Result<usize> {
         let next = if self.last + 1 < self.names.len() { self.last + 1 } else { 0 };
-        if self.given.get(next).is_some_and(|known| known == name) {
-            self.last = next;
-            return Ok(next);
-        }
-        if let Some(found) = self.known.get(name) {
-            self.last = *found;
-            return Ok(*found);
-        }
-        self.names.push(make(name)?);
-        self.given.push(name.to_owned());
-        self.last = self.names.len() - 1;
-        self.known.insert(name.to_owned(), self.last);
+        self.last = if self.names.get(next).is_some_and(|known| (self.spelled)(known) == name) {
+            next
+        } else if let Some(found) = self.known.get(name) {
+            *found
+        } else {
+            self.names.push(make(name)?);
+            self.known.insert(name.to_owned(), self.names.len() - 1);
+            self.names.len() - 1
+        };
         Ok(self.last)
     }
 }
@@ -159,7 +156,7 @@ impl Store {
         let now = Timestamp::now();
         let mut ids = Vec::with_capacity(calls.len());
         let mut drafts = Vec::with_capacity(calls.len());
-        let mut metrics: Once<MetricName> = Once::new();
+        let mut metrics: Once<MetricName> = Once::new(MetricName::as_str);
         for (i, LoggedCall { prompt, version, trace, scores: given }) in calls.into_iter().enumerate() {
             let at = |error: Error| error.in_batch("calls", i);
             let trace = write::Draft::new(&prompt, trace, now).map_err(at)?;
@@ -191,7 +188,7 @@ impl Store {
     /// `invalid-argument` for more than 100,000.
     pub fn score_many(&self, given: Vec<GivenScore>) -> Result<u64> {
         limited("scores", given.len())?;
-        let (mut traces, mut metrics) = (Once::<TraceId>::new(), Once::<MetricName>::new());
+        let (mut traces, mut metrics) = (Once::new(TraceId::as_str), Once::new(MetricName::as_str));
         let mut drafts = Vec::with_capacity(given.len());
         for (i, GivenScore { trace_id, metric, score }) in given.into_iter().enumerate() {
             let at = |error: Error| error.in_batch("scores", i);

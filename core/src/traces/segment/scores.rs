@@ -1,6 +1,6 @@
 //! A segment of a metric's scores.
 
-use super::{NAMES, SCORES, damaged, halves, name};
+use super::{NAMES, SCORES, damaged, name};
 use crate::codec::columns::{Reader, Texts, Writer, signed, unsigned};
 use crate::error::Result;
 use crate::model::score::ScoreValue;
@@ -85,34 +85,21 @@ impl Scores {
         self.comments.extend(other.comments);
     }
 
-    /// The first rows, and the others.
-    pub(in crate::traces) fn split_at(&self, rows: usize) -> (Scores, Scores) {
-        let (places, kinds) = (halves(&self.places, rows), halves(&self.kinds, rows));
-        let of = |kind| kinds.0.iter().filter(|&&k| k == kind).count();
-        let (numbers, categories) = (halves(&self.numbers, of(NUMBER)), self.categories.split(of(CATEGORY)));
-        let (sources, at) = (halves(&self.sources, rows), halves(&self.at, rows));
-        let (judges, comments) = (self.judges.split(rows), halves(&self.comments, rows));
-        let head = Scores {
-            places: places.0,
-            sources: sources.0,
-            kinds: kinds.0,
-            numbers: numbers.0,
-            categories: categories.0,
-            at: at.0,
-            judges: judges.0,
-            comments: comments.0,
-        };
-        let rest = Scores {
-            places: places.1,
-            sources: sources.1,
-            kinds: kinds.1,
-            numbers: numbers.1,
-            categories: categories.1,
-            at: at.1,
-            judges: judges.1,
-            comments: comments.1,
-        };
-        (head, rest)
+    /// Keeps the first rows, and gives back the others.
+    pub(in crate::traces) fn split_off(&mut self, rows: usize) -> Scores {
+        let kinds = self.kinds.split_off(rows);
+        let of = |kind| self.kinds.iter().filter(|&&k| k == kind).count();
+        let (numbers, categories) = (of(NUMBER), of(CATEGORY));
+        Scores {
+            places: self.places.split_off(rows),
+            sources: self.sources.split_off(rows),
+            kinds,
+            numbers: self.numbers.split_off(numbers),
+            categories: self.categories.split_off(categories),
+            at: self.at.split_off(rows),
+            judges: self.judges.split_off(rows),
+            comments: self.comments.split_off(rows),
+        }
     }
 
     /// Makes room for more rows.
