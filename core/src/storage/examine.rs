@@ -8,6 +8,7 @@ use super::copy::END;
 use super::kv::{Flow, Order, Read, Space};
 use super::lens::Lens;
 use super::open::{Door, builder, door, is_engine, parse_record, reopen};
+use super::pages::{PAGE, Pages};
 use super::patient::{Backing, Patience};
 use super::quiet::be_quiet;
 use super::table::ReadTables;
@@ -25,6 +26,8 @@ const LOOKS: u32 = 160;
 pub(crate) struct Examined {
     place: Place,
     pub(crate) bytes: u64,
+    /// Whether the engine's header is lost, without which the engine itself finds nothing.
+    pub(crate) headless: bool,
 }
 
 /// Takes an entry that could be read.
@@ -53,13 +56,15 @@ pub(crate) fn examine<T>(
     be_quiet();
     let options = EngineOptions { read_only: true, busy_timeout };
     let door: Door = door(path, &options)?;
-    if !is_engine(&door)? {
-        return Err(Error::NotAStore { path: path.display().to_string() });
-    }
     let place = door.place().clone();
     let bytes =
         std::fs::metadata(path).map_err(|error| io(path, "the file could not be examined", error))?.len();
-    let examined = Examined { place, bytes };
+    let examined = Examined { place, bytes, headless: !is_engine(&door)? };
+    if examined.headless {
+        let record = if bytes.is_multiple_of(PAGE) { examined.stray_record()? } else { None };
+        let record = record.ok_or_else(|| Error::NotAStore { path: path.display().to_string() })?;
+        parse_record(&record, path.display().to_string())?;
+    }
     // Who may not write to the file can't keep others from it, and looks all the same.
     let Ok(file) = reopen(&examined.place, true) else { return work(&examined) };
     let patience = Patience::new(busy_timeout);
@@ -80,6 +85,11 @@ pub(crate) fn examine<T>(
 }
 
 impl Examined {
+    pub(super) fn pages(&self) -> Result<Pages> {
+        Pages::new(reopen(&self.place, false)?)
+            .map_err(|error| io(&self.place.path, "the file could not be examined", error))
+    }
+
     fn lens(&self, look: fn(File) -> std::io::Result<Lens>) -> Result<Lens> {
         let file = reopen(&self.place, false)?;
         look(file).map_err(|error| io(&self.place.path, "the file could not be examined", error))
@@ -90,6 +100,11 @@ impl Examined {
     /// # Errors
     /// `damaged`, with what the engine says.
     pub(crate) fn check_pages(&self) -> Result<()> {
+        if self.headless {
+            return Err(self.place.damaged(
+                "its first page, which says where all others are, is not what was written; salvage what they hold",
+            ));
+        }
         let lens = self.lens(Lens::to_repair)?;
         self.place.guarded(|| {
             let opened = builder().create_with_backend(lens);
@@ -133,6 +148,10 @@ impl Examined {
 
     /// Hands every entry of a part that can be read to `keep`, and tells the stretches in between.
     pub(crate) fn rescue(&self, space: Space, keep: Keep<'_>) -> Result<Vec<Gap>> {
+        if self.headless {
+            let reason = "its first page is lost".to_owned();
+            return Ok(vec![Gap { space, after: Vec::new(), before: None, reason }]);
+        }
         let mut gaps = Vec::new();
         let mut looks = LOOKS;
         let mut open = vec![(Vec::new(), None::<Vec<u8>>)];
@@ -189,6 +208,14 @@ impl Examined {
             Some(error) => Err(error),
             None => Ok(Run { last, stopped: read.err().map(|error| error.to_string()) }),
         }
+    }
+}
+
+impl Gap {
+    /// Whether a key lies in it.
+    pub(crate) fn holds(&self, key: &[u8]) -> bool {
+        // A key is never empty, so all lie behind the beginning.
+        key > self.after.as_slice() && self.before.as_deref().is_none_or(|before| key < before)
     }
 }
 

@@ -4,8 +4,8 @@
 //! keys. Below the waist: `table` puts redb behind it, `overlay`, `task` and `commit` let callers share a commit,
 //! `shared` is the one engine of a file in this process, `open` decides whether a file is ours. Dangerous and
 //! therefore small: `stamp` (is what I remember still true?) and `fork` (is this still my process?). `copy` makes a
-//! new file from an open one; `examine` looks at a damaged one, through a `lens`; `entry`
-//! says in words what a key stands for.
+//! new file from an open one; `examine` looks at a damaged one, through a `lens`, and through `pages` and
+//! `strays` where the engine itself finds no way; `entry` says in words what a key stands for.
 
 mod again;
 mod batch;
@@ -27,12 +27,14 @@ pub(crate) mod log;
 mod memory;
 mod open;
 mod overlay;
+mod pages;
 mod patient;
 mod per_process;
 mod quiet;
 mod registry;
 mod shared;
 mod stamp;
+pub(crate) mod strays;
 mod table;
 mod task;
 mod trouble;

@@ -12,14 +12,19 @@ use std::ops::Bound;
 
 type Bytes = &'static [u8];
 
-fn definition(space: Space) -> TableDefinition<'static, Bytes, Bytes> {
-    TableDefinition::new(match space {
+/// What the engine calls a space.
+pub(super) fn name(space: Space) -> &'static str {
+    match space {
         Space::Objects => "objects",
         Space::Refs => "refs",
         Space::Log => "log",
         Space::Rows => "rows",
         Space::Traces => "traces",
-    })
+    }
+}
+
+fn definition(space: Space) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(name(space))
 }
 
 /// A read transaction.

@@ -6,16 +6,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::OpenOptions;
-use super::care::part_name;
 use super::lost;
 use super::records::{check, named};
 use super::verify::{self, Report};
 use crate::error::{Error, Kind, Result};
 use crate::storage::copy::{END, NewFile};
-use crate::storage::examine::{Examined, Gap, examine};
+use crate::storage::examine::{Examined, examine};
 use crate::storage::kv::{Flow, Order, Space};
 use crate::storage::log;
 use crate::traces;
+
+mod harvest;
+
+use harvest::harvest;
 
 /// What a doctor is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +162,10 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
     found.bytes = file.bytes;
     let pages = file.check_pages();
     found.note(pages);
+    if file.headless {
+        // The engine itself finds nothing in it; what is still there is found page by page.
+        return options.salvage.as_deref().map_or(Ok(()), |to| salvage(file, to, found));
+    }
     if let Err(error) = file.check_record() {
         found.say(error.code(), error.to_string());
         if error.kind() == Kind::Incompatible {
@@ -197,18 +204,7 @@ fn look(file: &Examined, options: &DoctorOptions, found: &mut Diagnosis) -> Resu
 
 fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
     let mut copy = NewFile::begin(to)?;
-    let mut left = Vec::new();
-    for space in Space::ALL {
-        let gaps = file.rescue(space, &mut |key, value| match check(space, key, value) {
-            Ok(()) => copy.put(space, key, value),
-            Err(reason) => {
-                let what = Some(named(space, key));
-                left.push(Left { part: part_name(space), what, key: shown(key), until: None, reason });
-                Ok(())
-            }
-        })?;
-        left.extend(gaps.into_iter().map(gap));
-    }
+    let left = harvest(file, &mut copy)?;
     copy.settle()?;
     let store = OpenOptions::new().open(copy.part())?;
     // What is whole stays as it was found.
@@ -232,16 +228,6 @@ fn salvage(file: &Examined, to: &Path, found: &mut Diagnosis) -> Result<()> {
     let bytes = copy.name()?;
     found.salvaged = Some(Salvaged { path, bytes, entries, ok: broken.is_none(), broken, left, lost });
     Ok(())
-}
-
-fn gap(gap: Gap) -> Left {
-    Left {
-        part: part_name(gap.space),
-        what: None,
-        key: shown(&gap.after),
-        until: gap.before.as_deref().map(shown),
-        reason: gap.reason,
-    }
 }
 
 /// A key as text.

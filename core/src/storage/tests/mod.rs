@@ -13,6 +13,7 @@ pub(in crate::storage) mod powercut;
 mod processes;
 #[cfg(unix)]
 mod stamps;
+mod strays;
 
 use super::{Engine, EngineOptions, Flow, Order, Space};
 use crate::error::Result;
