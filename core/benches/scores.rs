@@ -86,8 +86,12 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // A process of its own, so that its peak is that of the summary alone.
-    if arguments.first().is_some_and(|first| first == "summarise") {
-        return summarise(&arguments[1]);
+    match arguments.first().map(String::as_str) {
+        Some("summarise") => return summarise(&arguments[1]),
+        Some(name @ ("verify" | "prune" | "compact")) => {
+            return step(name, &arguments[1], arguments[2].parse().unwrap());
+        }
+        _ => {}
     }
     let rows: usize = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(1_000_000);
     let dir = tempfile::tempdir().unwrap();
@@ -125,27 +129,36 @@ fn main() {
     if arguments.iter().any(|text| text == "in") {
         return;
     }
+    store.close().unwrap();
+    // Each in a process of its own, so that a peak is that of one alone.
     let own = std::env::current_exe().unwrap();
-    let run = std::process::Command::new(own).args(["summarise", path.to_str().unwrap()]).output().unwrap();
-    print!("{}", String::from_utf8_lossy(&run.stdout));
-    let store = Store::open(&path).unwrap();
-    let timed = |what: &str, f: &mut dyn FnMut() -> String| {
-        let start = Instant::now();
-        let said = f();
-        println!("{what:<41}{:>12.0} ms  {said}", start.elapsed().as_secs_f64() * 1e3);
+    for step in ["summarise", "verify", "prune", "compact", "verify"] {
+        let arguments = [step, path.to_str().unwrap(), &calls.to_string()];
+        let run = std::process::Command::new(&own).args(arguments).output().unwrap();
+        assert!(run.status.success(), "{step}: {}", String::from_utf8_lossy(&run.stderr));
+        print!("{}", String::from_utf8_lossy(&run.stdout));
+    }
+}
+
+/// One step on a file that is there.
+fn step(step: &str, path: &str, calls: usize) {
+    let size = || std::fs::metadata(path).unwrap().len() as f64 / 1_048_576.0;
+    let store = Store::open(path).unwrap();
+    let (start, before) = (Instant::now(), size());
+    let said = match step {
+        "verify" => format!("{} scores", store.verify().unwrap().scores),
+        "prune" => {
+            let half = Timestamp::from_micros(START + 85_000 * (calls / 2) as i64);
+            let pruned = store.prune(half, None).unwrap();
+            format!("the older half: {} traces, {} scores", pruned.traces, pruned.scores)
+        }
+        _ => {
+            store.compact().unwrap();
+            format!("{before:.1} to {:.1} MiB", size())
+        }
     };
-    timed("verify", &mut || format!("{} scores", store.verify().unwrap().scores));
-    let half = Timestamp::from_micros(START + 85_000 * (calls / 2) as i64);
-    timed("prune the older half", &mut || {
-        let pruned = store.prune(half, None).unwrap();
-        format!("{} traces, {} scores", pruned.traces, pruned.scores)
-    });
-    let before = size();
-    timed("compact", &mut || {
-        store.compact().unwrap();
-        format!("{:.1} to {:.1} MiB", before as f64 / 1048576.0, size() as f64 / 1048576.0)
-    });
-    timed("verify again", &mut || format!("{} scores", store.verify().unwrap().scores));
+    let ms = start.elapsed().as_secs_f64() * 1e3;
+    println!("{step:<41}{ms:>12.0} ms  {said}, {:.0} MiB at the peak", peak_mib());
 }
 
 fn summarise(path: &str) {

@@ -8,6 +8,7 @@
 mod errors;
 mod fastcall;
 mod json;
+mod many;
 mod record;
 mod records;
 mod store;
@@ -41,6 +42,8 @@ mod _native {
 
     #[pymodule_export]
     use super::doctor;
+    #[pymodule_export]
+    use super::many::log_many;
     #[pymodule_export]
     use super::records::records;
     #[pymodule_export]

@@ -17,6 +17,8 @@ use crate::version::PromptVersion;
 
 /// Deeper values are the general way's.
 const DEEPEST: usize = 32;
+/// Longer texts are refused, and the general way says so.
+const LONGEST: usize = 1 << 29;
 /// Up to here JSON numbers are exact.
 const EXACT: i64 = 1 << 53;
 
@@ -42,13 +44,16 @@ const KEYWORDS: [&str; 16] = [
     "judge",
 ];
 
+/// So many of them are of a trace, the others of a score.
+const OF_A_TRACE: usize = 13;
+
 /// A named argument's name. `None` if it is none of those, or was not interned.
 fn keyword(py: Python<'_>, name: *mut ffi::PyObject) -> Option<&'static str> {
     let at = NAMES.get(py)?.iter().position(|known| known.as_ptr() == name)?;
     KEYWORDS.get(at).copied()
 }
 
-fn text(value: &Bound<'_, PyAny>) -> Option<String> {
+pub(crate) fn text(value: &Bound<'_, PyAny>) -> Option<String> {
     if !is_text(value.as_ptr()) {
         return None;
     }
@@ -56,7 +61,7 @@ fn text(value: &Bound<'_, PyAny>) -> Option<String> {
     unsafe { utf8(value.as_ptr()) }.map(str::to_owned)
 }
 
-fn integer(value: &Bound<'_, PyAny>) -> Option<i64> {
+pub(crate) fn integer(value: &Bound<'_, PyAny>) -> Option<i64> {
     let exact = value.cast_exact::<PyInt>().ok()?;
     exact.extract::<i64>().ok().filter(|n| (-EXACT..=EXACT).contains(n))
 }
@@ -69,13 +74,17 @@ fn figure(value: &Bound<'_, PyAny>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// A value made of Python's own types alone.
-fn plain(value: &Bound<'_, PyAny>, depth: usize) -> Option<Value> {
+/// A value made of Python's own types alone, of which no text is longer than JSON texts may be.
+pub(crate) fn plain(value: &Bound<'_, PyAny>) -> Option<Value> {
+    within(value, 0, &mut { LONGEST })
+}
+
+fn within(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Option<Value> {
     if depth > DEEPEST {
         return None;
     }
     if is_text(value.as_ptr()) {
-        return text(value).map(Value::String);
+        return short(value, left).map(Value::String);
     }
     if value.is_none() {
         return Some(Value::Null);
@@ -92,50 +101,63 @@ fn plain(value: &Bound<'_, PyAny>, depth: usize) -> Option<Value> {
     if let Ok(members) = value.cast_exact::<PyDict>() {
         let mut object = Map::new();
         for (key, member) in members {
-            object.insert(text(&key)?, plain(&member, depth + 1)?);
+            let key = is_text(key.as_ptr()).then(|| short(&key, left))??;
+            object.insert(key, within(&member, depth + 1, left)?);
         }
         return Some(Value::Object(object));
     }
     if let Ok(elements) = value.cast_exact::<PyList>() {
-        return elements.iter().map(|element| plain(&element, depth + 1)).collect();
+        return elements.iter().map(|element| within(&element, depth + 1, left)).collect();
     }
     let elements = value.cast_exact::<PyTuple>().ok()?;
-    elements.iter().map(|element| plain(&element, depth + 1)).collect()
+    elements.iter().map(|element| within(&element, depth + 1, left)).collect()
+}
+
+/// A text, if all of them together are no longer than the core takes.
+fn short(value: &Bound<'_, PyAny>, left: &mut usize) -> Option<String> {
+    // SAFETY: a live `str`, and the text is copied at once.
+    let text = unsafe { utf8(value.as_ptr()) }?;
+    *left = left.checked_sub(text.len())?;
+    Some(text.to_owned())
+}
+
+/// Sets what a call says under a name; `None` if there is no such name, or the value is not as usual.
+pub(crate) fn set(trace: &mut NewTrace, name: &str, value: &Bound<'_, PyAny>) -> Option<()> {
+    let known = KEYWORDS.iter().take(OF_A_TRACE).any(|known| *known == name);
+    if value.is_none() {
+        return known.then_some(());
+    }
+    match name {
+        "input" => trace.input = Some(plain(value)?),
+        "output" => trace.output = Some(plain(value)?),
+        "metadata" => trace.metadata = Some(plain(value)?),
+        "latency_ms" => trace.latency_ms = Some(figure(value)?),
+        "cost_usd" => trace.cost_usd = Some(figure(value)?),
+        "tokens_in" => trace.tokens_in = Some(integer(value)?.try_into().ok()?),
+        "tokens_out" => trace.tokens_out = Some(integer(value)?.try_into().ok()?),
+        "trace_id" => trace.trace_id = Some(text(value)?),
+        "error" => trace.error = Some(text(value)?),
+        "user" => trace.user = Some(text(value)?),
+        // An Experiment goes by its name.
+        "experiment" => trace.experiment = Some(text(value).or_else(|| text(&value.getattr("name").ok()?))?),
+        "variant" => trace.variant = Some(text(value)?),
+        "stratum" => trace.stratum = Some(text(value)?),
+        _ => return None,
+    }
+    Some(())
 }
 
 fn trace(py: Python<'_>, given: &Arguments<'_>) -> Option<NewTrace> {
     let mut trace = NewTrace::default();
     for (i, &value) in given.named().iter().enumerate() {
-        let (name, value) = (keyword(py, given.name(i))?, borrowed(py, value));
-        if value.is_none() {
-            continue;
-        }
-        match name {
-            "input" => trace.input = Some(plain(&value, 0)?),
-            "output" => trace.output = Some(plain(&value, 0)?),
-            "metadata" => trace.metadata = Some(plain(&value, 0)?),
-            "latency_ms" => trace.latency_ms = Some(figure(&value)?),
-            "cost_usd" => trace.cost_usd = Some(figure(&value)?),
-            "tokens_in" => trace.tokens_in = Some(integer(&value)?.try_into().ok()?),
-            "tokens_out" => trace.tokens_out = Some(integer(&value)?.try_into().ok()?),
-            "trace_id" => trace.trace_id = Some(text(&value)?),
-            "error" => trace.error = Some(text(&value)?),
-            "user" => trace.user = Some(text(&value)?),
-            // An Experiment goes by its name.
-            "experiment" => {
-                trace.experiment = Some(text(&value).or_else(|| text(&value.getattr("name").ok()?))?)
-            }
-            "variant" => trace.variant = Some(text(&value)?),
-            "stratum" => trace.stratum = Some(text(&value)?),
-            _ => return None,
-        }
+        set(&mut trace, keyword(py, given.name(i))?, &borrowed(py, value))?;
     }
     Some(trace)
 }
 
 fn scored(py: Python<'_>, given: &Arguments<'_>) -> Option<(String, String, Value, NewScore)> {
     let &[trace, metric, value] = given.positional() else { return None };
-    let value = plain(&borrowed(py, value), 0)?;
+    let value = plain(&borrowed(py, value))?;
     let mut score = NewScore::new(ScoreValue::Missing);
     for (i, &value) in given.named().iter().enumerate() {
         let (name, value) = (keyword(py, given.name(i))?, borrowed(py, value));

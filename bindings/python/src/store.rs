@@ -7,12 +7,13 @@ use std::time::Duration;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 use trialplate::{DEFAULT_LABEL, Error, OpenOptions};
 
 use crate::errors::{attached, detached, invalid_json, raised};
 use crate::fastcall::{self, Arguments, borrowed, is_text};
 use crate::json;
+use crate::record::plain;
 use crate::table::Table;
 use crate::version::PromptVersion;
 
@@ -97,6 +98,10 @@ impl Store {
 
     /// Calls a verb by its name with its arguments: a mapping, or JSON text. The result is JSON text.
     fn call(&self, py: Python<'_>, verb: &str, arguments: &Bound<'_, PyAny>) -> PyResult<String> {
+        // As values, where they are Python's own types; as text where it takes more to know what they are, or what is wrong.
+        if let Some(arguments) = arguments.cast::<PyDict>().ok().and_then(|given| plain(given)) {
+            return detached(py, || self.core.call_with(verb, arguments));
+        }
         let arguments = arguments_text(arguments)?;
         detached(py, || self.core.call(verb, &arguments))
     }

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 import trialplate
 from helpers import StoreTest
-from trialplate import AlreadyExistsError, InvalidError, NotFoundError, Scorer
+from trialplate import AlreadyExistsError, InvalidError, NotFoundError, Scorer, _native
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 
@@ -234,6 +234,44 @@ class Many(StoreTest):
         self.assertEqual((a.metric, a.n, b.metric, b.n), ("latency_ms", 1, "cost_usd", 0))
         with self.assertRaises(InvalidError):
             self.store.log_many([{}])
+
+    def test_the_quick_way_is_the_general_way(self):
+        class Unusual(dict):
+            """No plain dict: this one goes as JSON."""
+
+        v = self.store.publish("p", "Say {{x}}")
+        calls = [
+            {},
+            {"version": 1, "prompt": "p", "at": NOON, "output": {"a": [1, 2.5, None, True, "ü\x00"]}},
+            {"version": v, "at": NOON.isoformat(), "input": "in", "latency_ms": 12, "cost_usd": 0.5, "user": "u"},
+            {"at": NOON.astimezone(timezone(timedelta(hours=-5))), "tokens_in": 3, "tokens_out": 0, "stratum": "hard"},
+            {"metadata": {"k": "v"}, "error": "slow", "variant": "a", "output": None, "user": None, "scores": None},
+            {"scores": {"quality": 1, "grade": "good", "fine": True, "lost": None, "exact": 0.1}, "source": "human"},
+            {"scores": {"quality": 2.5}, "version": None, "prompt": None, "source": None},
+        ]
+        unusual = [Unusual(call) for call in calls]
+        given = {"version": v, "source": "judge"}
+        quick = _native.log_many(self.store, calls, v, None, "judge")
+        self.assertIsNotNone(quick)
+        self.assertIsNone(_native.log_many(self.store, unusual, v, None, "judge"))
+        sides = []
+        for ids in (quick, self.store.log_many(calls, **given), self.store.log_many(unusual, **given)):
+            found = [self.store.trace(id).to_dict() for id in ids]
+            for trace, call in zip(found, calls, strict=True):
+                del trace["trace_id"]
+                if "at" not in call:
+                    del trace["at"]
+                for score in trace["scores"]:
+                    del score["at"]
+            sides.append(found)
+        self.assertEqual(sides[0], sides[1])
+        self.assertEqual(sides[1], sides[2])
+        self.assertEqual(len(sides[0][5]["scores"]), 5)
+        wrong = [{"no": 1}, {"no": None}, {"at": NOON.replace(tzinfo=None)}, {"tokens_in": -1}, {"scores": [1]}, {1: 2}]
+        wrong += [5, {"user": 5}, {"scores": {"m": object()}}, {"scores": {"m": float("nan")}}, {"source": "nobody"}]
+        for call in wrong:
+            self.assertIsNone(_native.log_many(self.store, [{}, call], v, None, None), call)
+        self.assertEqual(sum(1 for _ in self.store.iter_traces()), 3 * len(calls))
 
     def test_a_wrong_batch_leaves_those_before_it(self):
         v = self.store.publish("p", "Say {{x}}")

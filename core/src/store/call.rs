@@ -37,6 +37,14 @@ impl Store {
         verbs::dispatch(self, verb, arguments)
     }
 
+    /// As [`Store::call`], with arguments that are values already: for bindings that make them of their language's own.
+    ///
+    /// # Errors
+    /// As [`Store::call`].
+    pub fn call_with(&self, verb: &str, arguments: Value) -> Result<String> {
+        verbs::dispatch(self, verb, arguments)
+    }
+
     /// Calls `publish` or `get` with its arguments as a JSON object, and returns the version itself: for bindings
     /// that hold versions, and would only read its JSON again.
     ///

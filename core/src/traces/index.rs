@@ -29,7 +29,9 @@ const BLOCK: usize = 384;
 const MOST_BLOCK: usize = 3_900;
 /// Bits of a filter for each entry, and bits that an entry sets: 1 in 1,000 passes by mistake.
 const FILTER_BITS: usize = 16;
-const FILTER_PROBES: u64 = 7;
+const FILTER_PROBES: u32 = 7;
+/// All bits of an entry lie in so many bytes, a line of the processor's cache.
+const FILTER_LINE: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 struct Run {
@@ -57,9 +59,38 @@ fn runs(tx: &(impl Read + ?Sized)) -> Result<Vec<(u8, u64, u64)>> {
     Ok(found)
 }
 
-fn filter_bit(bits: u64, print: u64, probe: u64) -> usize {
-    let step = print.rotate_left(32) | 1;
-    (print.wrapping_add(probe.wrapping_mul(step)) % bits.max(1)) as usize
+/// Where a filter of so many bytes has the bits of an entry: the line, and in it a place for each nine bits of a number.
+///
+/// Lines follow the order of the fingerprints, so whoever goes through these in their order goes through the filter once.
+fn filter_line(bytes: usize, print: u64) -> (std::ops::Range<usize>, u64) {
+    let lines = bytes / FILTER_LINE;
+    let line = ((u128::from(print) * lines as u128) >> 64) as usize;
+    // The high bits chose the line, so the low ones are spread over all.
+    (line * FILTER_LINE..(line + 1) * FILTER_LINE, print.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+fn filter_bits(places: u64) -> impl Iterator<Item = (usize, u8)> {
+    (0..FILTER_PROBES).map(move |probe| {
+        let place = (places >> (9 * probe)) as usize % (8 * FILTER_LINE);
+        (place / 8, 1 << (place % 8))
+    })
+}
+
+/// Whether a filter lets a fingerprint pass: surely if it has it. One of no lines lets all pass.
+fn filter_passes(filter: &[u8], print: u64) -> bool {
+    let (line, places) = filter_line(filter.len(), print);
+    filter.get(line).is_none_or(|line| {
+        filter_bits(places).all(|(at, bit)| line.get(at).is_none_or(|byte| byte & bit != 0))
+    })
+}
+
+fn filter_add(filter: &mut [u8], print: u64) {
+    let (line, places) = filter_line(filter.len(), print);
+    for (at, bit) in filter_bits(places) {
+        if let Some(byte) = filter.get_mut(line.start + at) {
+            *byte |= bit;
+        }
+    }
 }
 
 fn block_bytes(entries: &[Entry]) -> Vec<u8> {
@@ -93,7 +124,8 @@ struct Build {
 
 impl Build {
     fn new(run: u64, most: u64) -> Build {
-        let filter = vec![0; (most as usize * FILTER_BITS).div_ceil(8)];
+        let lines = (most as usize * FILTER_BITS).div_ceil(8 * FILTER_LINE).max(1);
+        let filter = vec![0; lines * FILTER_LINE];
         Build { run, entries: 0, waiting: Vec::new(), filter }
     }
 
@@ -102,13 +134,7 @@ impl Build {
         if self.waiting.len() >= BLOCK && next {
             self.put(tx)?;
         }
-        let bits = self.filter.len() as u64 * 8;
-        for probe in 0..FILTER_PROBES {
-            let bit = filter_bit(bits, entry.0, probe);
-            if let Some(byte) = self.filter.get_mut(bit / 8) {
-                *byte |= 1 << (bit % 8);
-            }
-        }
+        filter_add(&mut self.filter, entry.0);
         self.waiting.push(entry);
         self.entries += 1;
         Ok(())
@@ -297,12 +323,7 @@ pub(super) fn find(tx: &(impl Read + ?Sized), ids: &[Print]) -> Result<Vec<Optio
     for (_, run, _) in runs(tx)? {
         let mut maybe: Vec<(Print, usize)> = Vec::new();
         let filtered = view(tx, Space::Traces, layout::index_filter(run).bytes(), &mut |filter| {
-            let bits = filter.len() as u64 * 8;
-            let set = |bit: usize| filter.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
-            let passes = |((print, _), _): &&(Print, usize)| {
-                (0..FILTER_PROBES).all(|probe| set(filter_bit(bits, *print, probe)))
-            };
-            maybe.extend(prints.iter().filter(passes));
+            maybe.extend(prints.iter().filter(|((print, _), _)| filter_passes(filter, *print)));
             Ok(())
         })?;
         if !filtered {
@@ -360,5 +381,38 @@ pub(super) fn check(kind: Kind, bytes: &[u8]) -> Result<()> {
         Kind::IndexRun => decode::<Run>(bytes).map(drop),
         Kind::IndexBatch => batches::read(bytes).map(drop),
         _ => read_block(bytes).map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fingerprints are digests, so any good mixer stands for them.
+    fn print(n: u64) -> u64 {
+        let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    #[test]
+    fn a_filter_has_all_that_it_was_given_and_little_else() {
+        for entries in [1u64, 2, 31, 33, 1_000, 20_000] {
+            let mut build = Build::new(1, entries);
+            (0..entries).for_each(|n| filter_add(&mut build.filter, print(n)));
+            assert!((0..entries).all(|n| filter_passes(&build.filter, print(n))), "{entries}");
+            let others = 100_000;
+            let passed =
+                (entries..entries + others).filter(|n| filter_passes(&build.filter, print(*n))).count();
+            assert!(passed as u64 * 300 < others, "{passed} of {others} pass beside {entries}");
+        }
+        for extreme in [0, u64::MAX] {
+            let mut filter = vec![0; 10 * FILTER_LINE];
+            filter_add(&mut filter, extreme);
+            assert!(filter_passes(&filter, extreme) && !filter_passes(&filter, !extreme));
+        }
+        // One that is damaged, and has no line, keeps nothing from being looked for.
+        assert!(filter_passes(&[], 7) && filter_passes(&[0; 10], 7));
     }
 }

@@ -3,7 +3,7 @@
 //! Invariants: a place is never used again; what an index entry points to may be gone only until the index is written
 //! anew, at the end of the same transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -29,6 +29,35 @@ pub struct Pruned {
     pub scores: u64,
     /// Traces that stayed for an experiment without a conclusion, by the experiment's name.
     pub kept: BTreeMap<String, u64>,
+}
+
+/// Places, as the stretches that they fill: what was called in turn lies in turn, and goes together.
+#[derive(Default)]
+struct Places(Vec<std::ops::RangeInclusive<u64>>);
+
+impl Places {
+    fn of(mut places: Vec<u64>) -> Places {
+        places.sort_unstable();
+        let mut stretches: Vec<std::ops::RangeInclusive<u64>> = Vec::new();
+        for place in places {
+            match stretches.last_mut() {
+                Some(last) if place - last.end() <= 1 => *last = *last.start()..=place,
+                _ => stretches.push(place..=place),
+            }
+        }
+        Places(stretches)
+    }
+
+    fn contains(&self, place: u64) -> bool {
+        let at = self.0.partition_point(|stretch| *stretch.end() < place);
+        self.0.get(at).is_some_and(|stretch| *stretch.start() <= place)
+    }
+
+    /// Whether any of `first..=last` may be among them.
+    fn touches(&self, first: u64, last: u64) -> bool {
+        let at = self.0.partition_point(|stretch| *stretch.end() < first);
+        self.0.get(at).is_some_and(|stretch| *stretch.start() <= last)
+    }
 }
 
 /// Removes the calls of a prompt that were made before a moment, unless they belong to one of the `open` experiments.
@@ -57,7 +86,7 @@ pub(crate) fn prune(
     let mut stream = stream::find_or_make(tx, prompt)?;
     let known = (!made).then(|| stream.clone());
     pack::unpack(tx, &mut stream)?;
-    let (mut gone, mut with_texts) = (HashSet::new(), Vec::new());
+    let (mut gone, mut with_texts) = (Vec::new(), Vec::new());
     let shelf = Shelf::Calls(stream.number);
     let mut changed = Vec::new();
     {
@@ -72,7 +101,7 @@ pub(crate) fn prune(
                 let experiment = calls.experiments.get(row);
                 if goes(calls.at(row), Some(experiment).filter(|name| !name.is_empty())) {
                     *stay = false;
-                    gone.insert(calls.places[row]);
+                    gone.push(calls.places[row]);
                     if calls.texts.get(row) == Some(&1) {
                         with_texts.push(calls.places[row]);
                     }
@@ -110,9 +139,10 @@ pub(crate) fn prune(
         for place in with_texts {
             texts::remove(tx, stream.number, place)?;
         }
+        let gone = Places::of(gone);
         pruned.scores += prune_scores(tx, &mut stream, &gone)?;
         let number = stream.number;
-        index::retain(tx, &mut |(.., of, place)| Ok(*of != number || !gone.contains(place)))?;
+        index::retain(tx, &mut |(.., of, place)| Ok(*of != number || !gone.contains(*place)))?;
     }
     if known.as_ref() != Some(&stream) {
         stream::save(tx, prompt, &stream)?;
@@ -120,23 +150,22 @@ pub(crate) fn prune(
     Ok(pruned)
 }
 
-fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<u64>) -> Result<u64> {
+fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &Places) -> Result<u64> {
     let mut count = 0;
-    let (least, most) = (gone.iter().copied().min(), gone.iter().copied().max());
     for (metric, number, info) in stream::scores_listed(&*tx, stream.number)? {
-        if most.is_none_or(|most| most < info.first) || least.is_none_or(|least| info.last < least) {
+        if !gone.touches(info.first, info.last) {
             continue;
         }
         let shelf = Shelf::Scores(stream.number, &metric);
         let scores = Scores::decode(&shelf.read(&*tx, number)?)?;
         let mut comments = Vec::new();
         scores.visit(&mut |score| {
-            if score.comment > 0 && gone.contains(&score.place) {
+            if score.comment > 0 && gone.contains(score.place) {
                 comments.push(score.comment);
             }
             Ok(())
         })?;
-        let kept = scores.filtered(|place| !gone.contains(&place))?;
+        let kept = scores.filtered(|place| !gone.contains(place))?;
         if kept.len() == scores.len() {
             continue;
         }
@@ -152,7 +181,7 @@ fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<
     }
     let mut late = Vec::new();
     LateScore::visit(&*tx, stream.number, &mut |key, place, _| {
-        if gone.contains(&place) {
+        if gone.contains(place) {
             late.push(key.to_vec());
         }
         Ok(())
@@ -161,4 +190,23 @@ fn prune_scores(tx: &mut dyn Write, stream: &mut stream::Stream, gone: &HashSet<
     stream.late = stream.late.saturating_sub(late.len() as u64);
     late.iter().try_for_each(|key| tx.delete(Space::Traces, key))?;
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn places_are_the_places(places in prop::collection::vec(0u64..60, 0..50), first in 0u64..60, len in 0u64..20) {
+            let kept = Places::of(places.clone());
+            for place in 0..70 {
+                prop_assert_eq!(kept.contains(place), places.contains(&place));
+            }
+            let any = (first..=first + len).any(|place| places.contains(&place));
+            prop_assert_eq!(kept.touches(first, first + len), any);
+            prop_assert!(kept.0.is_sorted_by(|a, b| *a.end() + 1 < *b.start()));
+        }
+    }
 }

@@ -733,6 +733,10 @@ class Store(_native.Store):
 
         ids: list[str] = []
         for batch in _batches(calls):
+            made = _native.log_many(self, batch, version, prompt, source)
+            if made is not None:
+                ids += made
+                continue
             ids += self._call("log_many", calls=[fields(call) for call in batch], first=len(ids))["trace_ids"]
         return ids
 

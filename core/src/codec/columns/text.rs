@@ -42,10 +42,11 @@ impl Texts {
     }
 
     pub(crate) fn push(&mut self, text: &str) {
-        // Most columns say the same thing all the way down.
+        // Most columns say the same thing all the way down, and most of those nothing: that takes no look at memory.
+        let same = |word: &String| word.len() == text.len() && (text.is_empty() || word == text);
         let last = self.codes.last().copied();
         let code = match last {
-            Some(code) if self.words.get(code as usize).is_some_and(|word| word == text) => code,
+            Some(code) if self.words.get(code as usize).is_some_and(same) => code,
             _ => self.code(text),
         };
         self.codes.push(code);
