@@ -273,9 +273,7 @@ class PromptVersion:
 
 def version_from_json(text: str) -> PromptVersion: ...
 def doctor(path: str | os.PathLike[str], arguments: str) -> str: ...
-def log_many(
-    store: Store, calls: list[Any], version: Any, prompt: str | None, source: str | None
-) -> list[str] | None:
+def log_many(store: Store, calls: list[Any], version: Any, prompt: str | None, source: str | None) -> list[str] | None:
     """Logs calls that are as usual; `None`, and nothing is done, where one is not."""
 
 def records(cls: type[_T], members: tuple[tuple[str, str, Any], ...], dicts: list[Any]) -> list[_T]: ...
