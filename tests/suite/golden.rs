@@ -79,6 +79,59 @@ fn every_golden_file_is_read_to_the_last_hash() {
     assert!(seen >= 1, "the golden files are gone");
 }
 
+/// Of the many traces of format 2 every tenth, and the summaries.
+fn many(store: &Store) -> Value {
+    let (mut traces, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let page = call(store, "traces", json!({"limit": 100, "cursor": cursor}));
+        traces.extend(page["traces"].as_array().unwrap().iter().cloned());
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    let summary = |by: Value| {
+        call(store, "summary", json!({"prompt": "billing/answer", "metric": "quality", "by": by}))
+    };
+    json!({
+        "traces": traces.into_iter().step_by(10).collect::<Vec<_>>(),
+        "summary": summary(json!("version")),
+        "days": summary(json!(["day", "stratum"])),
+    })
+}
+
+/// Batches, segments, the index's runs, late scores, comments and shared texts, some of them pruned.
+#[test]
+fn traces_of_format_2_are_read() {
+    let path = folder().join("format-2-traces.db");
+    let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let store = OpenOptions::new().read_only(true).open(&path).unwrap();
+    assert!(near(&many(&store), &expected));
+    assert!(store.verify().unwrap().ok);
+    store.close().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed the file");
+
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.tp");
+    std::fs::copy(&path, &copy).unwrap();
+    let store = Store::open(&copy).unwrap();
+    for trace in expected["traces"].as_array().unwrap() {
+        let id = &trace["trace_id"];
+        let again = json!({"prompt": "billing/answer", "version": 1, "trace_id": id});
+        let again = store.call("log_many", &json!({"calls": [again]}).to_string());
+        assert_eq!(again.unwrap_err().code(), "trace-exists", "it is found by its id");
+        call(&store, "score", json!({"trace_id": id, "metric": "seen", "value": true, "durable": true}));
+    }
+    // All that is there is written anew, with what an older file has.
+    let pruned = call(&store, "prune", json!({"before": "2026-12-20T00:00:00Z"}));
+    assert!(pruned["traces"].as_u64().unwrap() > 500, "{pruned}");
+    let report = store.verify().unwrap();
+    assert!(report.ok, "{:?}", report.broken);
+    assert_eq!(report.traces + pruned["traces"].as_u64().unwrap(), 1_202);
+}
+
 /// Every page of all traces, and the summary, as `make_traces.py` wrote them down.
 fn traces(store: &Store) -> Value {
     let summary = json!({"prompt": "billing/answer", "metric": "quality", "by": "version"});
