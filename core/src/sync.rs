@@ -5,6 +5,8 @@
 //! threads is gone through, with every value that a load may see. What only has to be unique, a counter of openings say, may
 //! use the standard library's as it is.
 
+pub(crate) mod parallel;
+
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub(crate) mod atomic {

@@ -1,6 +1,7 @@
 //! Changing datasets: every change is a new version.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,9 +18,13 @@ use crate::model::schema::JsonSchema;
 use crate::storage::kv::{Read, Space, Write};
 use crate::storage::layout;
 use crate::storage::log::{Author, append};
+use crate::sync::parallel::{each, processors};
 
 /// Larger items are refused.
 const MAX_ITEM: usize = 8 << 20;
+
+/// Worth a thread's while.
+const PART: usize = 250;
 
 /// Items that passed every check, each with its object: ready to be written.
 pub(crate) struct Draft(Vec<(ItemKey, NewItem, Object)>);
@@ -29,7 +34,8 @@ impl Draft {
     pub(crate) fn new(items: Vec<NewItem>) -> Result<Draft> {
         let mut seen = BTreeSet::new();
         let mut out = Vec::with_capacity(items.len());
-        for (position, item) in items.into_iter().enumerate() {
+        let objects = contents(&items);
+        for ((position, item), object) in items.into_iter().enumerate().zip(objects) {
             let refuse = |reason: String| {
                 let key = item.key.clone().unwrap_or_else(|| format!("#{position}"));
                 Error::InvalidItem { key, reason }
@@ -39,7 +45,7 @@ impl Draft {
                     "a stratum is a name without white space at either end, or absent".to_owned(),
                 ));
             }
-            let object = content(&item).map_err(|e| refuse(e.to_string()))?;
+            let object = object.map_err(|e| refuse(e.to_string()))?;
             if object.bytes.len() > MAX_ITEM {
                 let bytes = object.bytes.len() as u64;
                 return Err(Error::TooLarge { what: "a dataset item", bytes, limit: MAX_ITEM as u64 });
@@ -70,6 +76,14 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// The content of each item; to write and to hash them is most of the work that needs no store.
+fn contents(items: &[NewItem]) -> Vec<Result<Object>> {
+    let parts: Vec<&[NewItem]> = items.chunks(PART).collect();
+    let made = each(processors(), &parts, |part| Ok::<_, Infallible>(part.iter().map(content).collect()));
+    let made: Vec<Vec<Result<Object>>> = made.unwrap_or_else(|never| match never {});
+    made.into_iter().flatten().collect()
 }
 
 /// An item's content as it is stored, which its id is made of.

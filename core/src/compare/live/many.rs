@@ -1,14 +1,12 @@
 //! Several metrics over the same calls, in threads, and without a table of who scored what where nobody scored twice.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-
 use super::pile::{Count, Groups, Scale, figures};
 use super::{LiveGroup, LiveSummary, Question, summarise};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::trace::Figure;
 use crate::stats;
 use crate::storage::kv::Read;
+use crate::sync::parallel::{each, in_threads, processors};
 use crate::traces::{Archive, Live, Packed, Part, fit, waiting_part};
 
 /// So many values are worth a second thread.
@@ -29,7 +27,7 @@ pub(crate) fn summarise_all<T: Read + ?Sized>(
     let values = live.rows().max(1);
     let threads = match values * questions.len() < WORTH_A_THREAD {
         true => 1,
-        false => std::thread::available_parallelism().map_or(1, usize::from),
+        false => processors(),
     };
     let mut made = Vec::with_capacity(questions.len());
     let mut questions = questions.into_iter().peekable();
@@ -189,96 +187,4 @@ fn together(
         source: question.source,
         by: question.by.clone(),
     }
-}
-
-/// What `work` makes of each task, in the order of the tasks; this thread works too.
-fn each<T: Sync, R: Send>(
-    threads: usize,
-    tasks: &[T],
-    work: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    if threads < 2 || tasks.len() < 2 {
-        return tasks.iter().map(work).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let some = || {
-        let mut made = Vec::new();
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = tasks.get(i) else { return Ok::<_, Error>(made) };
-            made.push((i, work(task)?));
-        }
-    };
-    let mut made = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(tasks.len())).map(|_| scope.spawn(some)).collect();
-        let mut made: Vec<(usize, R)> = some()?;
-        for thread in others {
-            match thread.join() {
-                Ok(others) => made.extend(others?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok::<_, Error>(made)
-    })?;
-    made.sort_by_key(|(i, _)| *i);
-    Ok(made.into_iter().map(|(_, made)| made).collect())
-}
-
-type Give<'a, T> = &'a mut dyn FnMut(T) -> Result<()>;
-
-/// Lets `feed` give tasks, and threads work at them meanwhile; returns what they made, in the order of the tasks. What is
-/// given waits until a thread takes it, so that only a few tasks are in memory.
-fn in_threads<T: Send, R: Send>(
-    threads: usize,
-    feed: impl FnOnce(Give<'_, T>) -> Result<()>,
-    work: impl Fn(T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    if threads < 2 {
-        let mut made = Vec::new();
-        feed(&mut |task| {
-            made.push(work(task)?);
-            Ok(())
-        })?;
-        return Ok(made);
-    }
-    let (sender, receiver) = mpsc::sync_channel::<(usize, T)>(threads);
-    // The threads' own: when the last of them has failed, nobody waits to be taken from any more.
-    let receiver = Arc::new(Mutex::new(receiver));
-    let (given, work) = (AtomicUsize::new(0), &work);
-    let work_through = |receiver: Arc<Mutex<mpsc::Receiver<(usize, T)>>>| {
-        let mut made = Vec::new();
-        loop {
-            let task = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((i, task)) = task else { return Ok(made) };
-            made.push((i, work(task)?));
-        }
-    };
-    let mut made = std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads)
-            .map(|_| {
-                let receiver = receiver.clone();
-                scope.spawn(move || work_through(receiver))
-            })
-            .collect();
-        drop(receiver);
-        let fed = feed(&mut |task| {
-            // Nobody takes it only if a thread has failed, and that error is told below.
-            let _ = sender.send((given.fetch_add(1, Ordering::Relaxed), task));
-            Ok(())
-        });
-        drop(sender);
-        let mut made: Vec<(usize, R)> = Vec::new();
-        let mut failed = None;
-        for thread in started {
-            match thread.join() {
-                Ok(Ok(some)) => made.extend(some),
-                Ok(Err(error)) => failed = Some(error),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        failed.map_or(Ok(()), Err).and(fed)?;
-        Ok::<_, Error>(made)
-    })?;
-    made.sort_by_key(|(i, _)| *i);
-    Ok(made.into_iter().map(|(_, made)| made).collect())
 }
