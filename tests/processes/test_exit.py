@@ -29,6 +29,8 @@ def wait():
     # In short sleeps: a signal just before a sleep begins is handled after it, in any Python.
     for _ in range(6000):
         time.sleep(0.01)
+# As an interpreter has it that was not started in the background, whose children ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 PATH = sys.argv[1]
 """
 
