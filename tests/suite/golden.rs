@@ -43,6 +43,31 @@ fn facts(store: &Store) -> Value {
     })
 }
 
+/// What was written down of a file when it was made.
+fn expected(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap()
+}
+
+/// Looks at a file as it lies there, to the last hash: an open for reading changes no byte.
+fn untouched(path: &Path, look: impl FnOnce(&Store)) {
+    let bytes = std::fs::read(path).unwrap();
+    let store = OpenOptions::new().read_only(true).open(path).unwrap();
+    look(&store);
+    let report = store.verify().unwrap();
+    assert!(report.ok, "{report:?}");
+    store.close().unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), bytes, "an open for reading changed {}", path.display());
+}
+
+/// A copy, to write on, and the folder in which it is.
+fn copied(path: &Path) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.tp");
+    std::fs::copy(path, &copy).unwrap();
+    let store = Store::open(&copy).unwrap();
+    (folder, store)
+}
+
 #[test]
 fn every_golden_file_is_read_to_the_last_hash() {
     let mut seen = 0;
@@ -52,22 +77,11 @@ fn every_golden_file_is_read_to_the_last_hash() {
             continue;
         }
         seen += 1;
-        let expected: Value =
-            serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
-        // Read as it lies there, untouched: an open for reading changes no byte.
-        let bytes = std::fs::read(&path).unwrap();
-        let store = OpenOptions::new().read_only(true).open(&path).unwrap();
-        assert_eq!(facts(&store), expected, "{}", path.display());
-        let report = store.verify().unwrap();
-        assert!(report.ok, "{report:?}");
-        store.close().unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed {}", path.display());
+        let expected = expected(&path);
+        untouched(&path, |store| assert_eq!(facts(store), expected, "{}", path.display()));
 
         // A copy can be written on, and what was there stays.
-        let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("copy.tp");
-        std::fs::copy(&path, &copy).unwrap();
-        let store = Store::open(&copy).unwrap();
+        let (_folder, store) = copied(&path);
         let v = store.publish("legal/extraction", Content::text("a third one"), Default::default()).unwrap();
         assert_eq!(v.number(), 3);
         let run = call(&store, "runs", json!({}))["runs"].as_array().unwrap().last().unwrap().clone();
@@ -104,19 +118,9 @@ fn many(store: &Store) -> Value {
 #[test]
 fn traces_of_format_2_are_read() {
     let path = folder().join("format-2-traces.db");
-    let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
-    let expected: Value = serde_json::from_str(&text).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    let store = OpenOptions::new().read_only(true).open(&path).unwrap();
-    assert!(near(&many(&store), &expected));
-    assert!(store.verify().unwrap().ok);
-    store.close().unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed the file");
-
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("copy.tp");
-    std::fs::copy(&path, &copy).unwrap();
-    let store = Store::open(&copy).unwrap();
+    let expected = expected(&path);
+    untouched(&path, |store| assert!(near(&many(store), &expected)));
+    let (_folder, store) = copied(&path);
     for trace in expected["traces"].as_array().unwrap() {
         let id = &trace["trace_id"];
         let again = json!({"prompt": "billing/answer", "version": 1, "trace_id": id});
@@ -159,21 +163,11 @@ fn near(a: &Value, b: &Value) -> bool {
 #[test]
 fn traces_of_format_1_are_read_and_move_to_the_columns() {
     let path = folder().join("format-1-traces.db");
-    let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
-    let expected: Value = serde_json::from_str(&text).unwrap();
+    let expected = expected(&path);
     assert_eq!(expected["traces"].as_array().unwrap().len(), 40);
-    let bytes = std::fs::read(&path).unwrap();
-    let store = OpenOptions::new().read_only(true).open(&path).unwrap();
-    assert!(near(&traces(&store), &expected));
-    assert!(store.verify().unwrap().ok);
-    store.close().unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), bytes, "an open for reading changed the file");
-
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("copy.tp");
-    std::fs::copy(&path, &copy).unwrap();
+    untouched(&path, |store| assert!(near(&traces(store), &expected)));
+    let (_folder, store) = copied(&path);
     // So many more that what waited moves, and then only the old ones are left.
-    let store = Store::open(&copy).unwrap();
     for n in 0..1_100 {
         let log = json!({"prompt": "billing/answer", "version": 1, "trace_id": format!("new-{n}"), "at": "2030-01-01T00:00:00Z"});
         call(&store, "log", log);

@@ -10,7 +10,7 @@ use trialplate::{Error, LoggedCall, NewScore, NewTrace, ScoreSource, ScoreValue,
 
 use crate::errors::{detached, raised};
 use crate::fastcall::{is_text, utf8};
-use crate::record::{integer, plain, set, text};
+use crate::record::{LONGEST, integer, plain, set, text};
 use crate::store::Store;
 use crate::version::PromptVersion;
 
@@ -44,7 +44,7 @@ fn moment(value: &Bound<'_, PyAny>) -> Option<Timestamp> {
     text(&value.call_method0("isoformat").ok()?)?.parse().ok()
 }
 
-fn logged(call: &Bound<'_, PyAny>, all: &ForAll<'_, '_>) -> Option<LoggedCall> {
+fn logged(call: &Bound<'_, PyAny>, all: &ForAll<'_, '_>, left: &mut usize) -> Option<LoggedCall> {
     let mut trace = NewTrace::default();
     let (mut own, mut prompt, mut source) = (None, None, all.source);
     let mut values = None;
@@ -52,24 +52,16 @@ fn logged(call: &Bound<'_, PyAny>, all: &ForAll<'_, '_>) -> Option<LoggedCall> {
         if !is_text(name.as_ptr()) {
             return None;
         }
-        // SAFETY: a live `str` that the dict keeps, and no Python code runs that could take it out.
+        // SAFETY: a live `str`, which `name` keeps.
         let known = unsafe { utf8(name.as_ptr()) }?;
-        if value.is_none() {
-            // An unknown name is an error whatever it holds.
-            if !matches!(known, "version" | "prompt" | "source" | "scores" | "at")
-                && set(&mut trace, known, &value).is_none()
-            {
-                return None;
-            }
-            continue;
-        }
         match known {
+            "version" | "prompt" | "source" | "scores" | "at" if value.is_none() => {}
             "version" => own = Some(version(&value)?),
             "prompt" => prompt = Some(text(&value)?),
             "source" => source = Some(text(&value)?.parse().ok()?),
             "scores" => values = Some(value.cast_into_exact::<PyDict>().ok()?),
             "at" => trace.at = Some(moment(&value)?),
-            _ => set(&mut trace, known, &value)?,
+            _ => set(&mut trace, known, &value, left)?,
         }
     }
     let (version, named) = match own {
@@ -107,7 +99,8 @@ pub(crate) fn log_many<'py>(
             None => None,
         };
         let all = ForAll { version, prompt, source };
-        calls.iter().map(|call| logged(&call, &all)).collect::<Option<Vec<LoggedCall>>>()
+        let mut left = LONGEST;
+        calls.iter().map(|call| logged(&call, &all, &mut left)).collect::<Option<Vec<LoggedCall>>>()
     };
     let Some(calls) = given() else { return Ok(None) };
     // Of the errors that name a call the general way says which it is of how many.

@@ -17,8 +17,8 @@ use crate::version::PromptVersion;
 
 /// Deeper values are the general way's.
 const DEEPEST: usize = 32;
-/// Longer texts are refused, and the general way says so.
-const LONGEST: usize = 1 << 29;
+/// More text in one call of the core is the general way's, which knows how much the core takes.
+pub(crate) const LONGEST: usize = 1 << 29;
 /// Up to here JSON numbers are exact.
 const EXACT: i64 = 1 << 53;
 
@@ -54,11 +54,18 @@ fn keyword(py: Python<'_>, name: *mut ffi::PyObject) -> Option<&'static str> {
 }
 
 pub(crate) fn text(value: &Bound<'_, PyAny>) -> Option<String> {
+    short(value, &mut { usize::MAX })
+}
+
+/// A text, if there is so much room left for it, which it takes.
+fn short(value: &Bound<'_, PyAny>, left: &mut usize) -> Option<String> {
     if !is_text(value.as_ptr()) {
         return None;
     }
     // SAFETY: a live `str`, and the text is copied at once.
-    unsafe { utf8(value.as_ptr()) }.map(str::to_owned)
+    let text = unsafe { utf8(value.as_ptr()) }?;
+    *left = left.checked_sub(text.len())?;
+    Some(text.to_owned())
 }
 
 pub(crate) fn integer(value: &Bound<'_, PyAny>) -> Option<i64> {
@@ -74,7 +81,7 @@ fn figure(value: &Bound<'_, PyAny>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// A value made of Python's own types alone, of which no text is longer than JSON texts may be.
+/// A value made of Python's own types alone.
 pub(crate) fn plain(value: &Bound<'_, PyAny>) -> Option<Value> {
     within(value, 0, &mut { LONGEST })
 }
@@ -101,8 +108,7 @@ fn within(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Option<Va
     if let Ok(members) = value.cast_exact::<PyDict>() {
         let mut object = Map::new();
         for (key, member) in members {
-            let key = is_text(key.as_ptr()).then(|| short(&key, left))??;
-            object.insert(key, within(&member, depth + 1, left)?);
+            object.insert(short(&key, left)?, within(&member, depth + 1, left)?);
         }
         return Some(Value::Object(object));
     }
@@ -113,44 +119,42 @@ fn within(value: &Bound<'_, PyAny>, depth: usize, left: &mut usize) -> Option<Va
     elements.iter().map(|element| within(&element, depth + 1, left)).collect()
 }
 
-/// A text, if all of them together are no longer than the core takes.
-fn short(value: &Bound<'_, PyAny>, left: &mut usize) -> Option<String> {
-    // SAFETY: a live `str`, and the text is copied at once.
-    let text = unsafe { utf8(value.as_ptr()) }?;
-    *left = left.checked_sub(text.len())?;
-    Some(text.to_owned())
-}
-
-/// Sets what a call says under a name; `None` if there is no such name, or the value is not as usual.
-pub(crate) fn set(trace: &mut NewTrace, name: &str, value: &Bound<'_, PyAny>) -> Option<()> {
-    let known = KEYWORDS.iter().take(OF_A_TRACE).any(|known| *known == name);
+/// Sets what a call says under a name; `None` if there is no such name, the value is not as usual, or no room is left for it.
+pub(crate) fn set(
+    trace: &mut NewTrace,
+    name: &str,
+    value: &Bound<'_, PyAny>,
+    left: &mut usize,
+) -> Option<()> {
     if value.is_none() {
-        return known.then_some(());
+        return KEYWORDS.iter().take(OF_A_TRACE).any(|known| *known == name).then_some(());
     }
     match name {
-        "input" => trace.input = Some(plain(value)?),
-        "output" => trace.output = Some(plain(value)?),
-        "metadata" => trace.metadata = Some(plain(value)?),
+        "input" => trace.input = Some(within(value, 0, left)?),
+        "output" => trace.output = Some(within(value, 0, left)?),
+        "metadata" => trace.metadata = Some(within(value, 0, left)?),
         "latency_ms" => trace.latency_ms = Some(figure(value)?),
         "cost_usd" => trace.cost_usd = Some(figure(value)?),
         "tokens_in" => trace.tokens_in = Some(integer(value)?.try_into().ok()?),
         "tokens_out" => trace.tokens_out = Some(integer(value)?.try_into().ok()?),
-        "trace_id" => trace.trace_id = Some(text(value)?),
-        "error" => trace.error = Some(text(value)?),
-        "user" => trace.user = Some(text(value)?),
+        "trace_id" => trace.trace_id = Some(short(value, left)?),
+        "error" => trace.error = Some(short(value, left)?),
+        "user" => trace.user = Some(short(value, left)?),
         // An Experiment goes by its name.
-        "experiment" => trace.experiment = Some(text(value).or_else(|| text(&value.getattr("name").ok()?))?),
-        "variant" => trace.variant = Some(text(value)?),
-        "stratum" => trace.stratum = Some(text(value)?),
+        "experiment" => {
+            trace.experiment = Some(short(value, left).or_else(|| short(&value.getattr("name").ok()?, left))?)
+        }
+        "variant" => trace.variant = Some(short(value, left)?),
+        "stratum" => trace.stratum = Some(short(value, left)?),
         _ => return None,
     }
     Some(())
 }
 
 fn trace(py: Python<'_>, given: &Arguments<'_>) -> Option<NewTrace> {
-    let mut trace = NewTrace::default();
+    let (mut trace, mut left) = (NewTrace::default(), LONGEST);
     for (i, &value) in given.named().iter().enumerate() {
-        set(&mut trace, keyword(py, given.name(i))?, &borrowed(py, value))?;
+        set(&mut trace, keyword(py, given.name(i))?, &borrowed(py, value), &mut left)?;
     }
     Some(trace)
 }

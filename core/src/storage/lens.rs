@@ -3,6 +3,7 @@
 //! redb's check of every page wants to write, and its readers want locks and a file that was closed well. Here
 //! writes stay in memory and every lock is granted; that nobody else writes meanwhile is the caller's business.
 
+use super::pages::{BRANCH, PAGE};
 use super::patient::WRITER_BYTE;
 use redb::{BackendError, StorageBackend};
 use std::collections::BTreeMap;
@@ -11,7 +12,6 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 
-const PAGE: u64 = 4096;
 /// A writer holds it while the file is in order, whatever its header says; from redb's source.
 const CONSISTENT_BYTE: u64 = WRITER_BYTE + 4;
 
@@ -92,7 +92,6 @@ impl Seen {
 /// From redb's source: the kind of the page, a byte, the number of keys (two bytes), four bytes; then a checksum of
 /// 16 bytes for each child, then each child as eight bytes, of which the highest five bits are the size: 4096 * 2^n.
 fn without_giants(page: &mut [u8], len: u64) {
-    const BRANCH: u8 = 2;
     const NOWHERE: u64 = 0xFF_FFFF_FFFF;
     let Some(&[BRANCH, _, low, high, _, _, _, _]) = page.first_chunk::<8>() else { return };
     let children = usize::from(u16::from_le_bytes([low, high])) + 1;

@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 /// Filled as pages are read; an idle store holds none of it.
 const CACHE: usize = 64 << 20;
-const REDB: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
-const HEADER: usize = 320;
+pub(super) const REDB: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
+pub(super) const HEADER: usize = 320;
 /// What redb 4.6 makes a new file.
 const NEW_FILE: u64 = 73_728;
 

@@ -6,6 +6,7 @@
 //!
 //! Invariant: nothing that is read is believed. Every offset is checked, every walk ends, and no page is larger than the file.
 
+use super::open::{HEADER, REDB};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,11 +14,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 pub(super) const PAGE: u64 = 4096;
 /// Pages of 4 KiB in a region.
 const REGION: u64 = 1 << 20;
-const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 /// A page is of one of these many sizes: up to the whole region.
 const ORDERS: u32 = 21;
 const LEAF: u8 = 1;
-const BRANCH: u8 = 2;
+pub(super) const BRANCH: u8 = 2;
 
 /// A page: the first of its 4 KiB, counted from behind the file's header, and how often that is doubled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,9 +185,9 @@ impl Pages {
 
     /// The roots of our list of tables and of the engine's own, from the slot that readers are served.
     fn header(&self) -> Option<(Option<Number>, Option<Number>)> {
-        let header = self.bytes(0, 320)?;
+        let header = self.bytes(0, HEADER as u64)?;
         let god = *header.get(9)?;
-        if !header.starts_with(&MAGIC) {
+        if !header.starts_with(&REDB) {
             return None;
         }
         let (second, unflushed) = (god & 1 != 0, god & 8 != 0);

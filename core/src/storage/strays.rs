@@ -15,7 +15,7 @@ use crate::error::Result;
 use std::collections::BTreeMap;
 
 /// What can be said of the leaves as a whole.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Leaves {
     /// How many entries each part has, if the list of the parts could be read.
     pub(crate) entries: Option<BTreeMap<Space, u64>>,

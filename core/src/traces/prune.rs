@@ -32,7 +32,6 @@ pub struct Pruned {
 }
 
 /// Places, as the stretches that they fill: what was called in turn lies in turn, and goes together.
-#[derive(Default)]
 struct Places(Vec<std::ops::RangeInclusive<u64>>);
 
 impl Places {
